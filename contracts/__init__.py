@@ -1,0 +1,121 @@
+"""The words everyone shares: signs, places, readings, tensors, forecasts, evidence, episodes, releases, errors.
+
+Data and checks only: no I/O beyond reading packs, no framework, no clock of its own.
+"""
+
+from __future__ import annotations
+
+from .calendar import CalendarFeature, CalendarSpec, calendar_features
+from .clock import UtcTime, format_utc, from_ms, parse_utc, to_ms, to_utc
+from .episodes import (
+    Answer,
+    Contribution,
+    Episode,
+    Explanation,
+    Incident,
+    Layer,
+    Level,
+    Procedure,
+    Status,
+    Transition,
+    Verdict,
+    episode_id,
+)
+from .errors import (
+    AccessError,
+    ArtefactError,
+    ConfigurationError,
+    DataError,
+    FactoryError,
+    KnowledgeError,
+    LeaseError,
+    ModelError,
+    OverloadedError,
+    Problem,
+    PromotionError,
+    SchemaError,
+    ServiceError,
+    StoreError,
+    TensorError,
+    UnknownSignError,
+)
+from .evidence import Evidence, EvidenceKind
+from .forecasts import Forecast, ForecastSpec
+from .packs import Pack, PackHeader, load_pack, read_signs
+from .places import IDENTIFIER, Place, PlaceLevel, PlaceTree
+from .readings import Quality, Reading
+from .releases import Action, GateResult, LedgerEntry, ReleaseManifest, Task
+from .signs import Direction, Domain, Sign, SignCatalogue
+from .tensors import Array, Axis, AxisName, DType, Signature, TensorSpec
+from .text import Language, Text
+
+__all__ = [
+    "IDENTIFIER",
+    "AccessError",
+    "Action",
+    "Answer",
+    "Array",
+    "ArtefactError",
+    "Axis",
+    "AxisName",
+    "CalendarFeature",
+    "CalendarSpec",
+    "ConfigurationError",
+    "Contribution",
+    "DType",
+    "DataError",
+    "Direction",
+    "Domain",
+    "Episode",
+    "Evidence",
+    "EvidenceKind",
+    "Explanation",
+    "FactoryError",
+    "Forecast",
+    "ForecastSpec",
+    "GateResult",
+    "Incident",
+    "KnowledgeError",
+    "Language",
+    "Layer",
+    "LeaseError",
+    "LedgerEntry",
+    "Level",
+    "ModelError",
+    "OverloadedError",
+    "Pack",
+    "PackHeader",
+    "Place",
+    "PlaceLevel",
+    "PlaceTree",
+    "Problem",
+    "Procedure",
+    "PromotionError",
+    "Quality",
+    "Reading",
+    "ReleaseManifest",
+    "SchemaError",
+    "ServiceError",
+    "Sign",
+    "SignCatalogue",
+    "Signature",
+    "Status",
+    "StoreError",
+    "Task",
+    "TensorError",
+    "TensorSpec",
+    "Text",
+    "Transition",
+    "UnknownSignError",
+    "UtcTime",
+    "Verdict",
+    "calendar_features",
+    "episode_id",
+    "format_utc",
+    "from_ms",
+    "load_pack",
+    "parse_utc",
+    "read_signs",
+    "to_ms",
+    "to_utc",
+]
