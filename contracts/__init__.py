@@ -41,6 +41,7 @@ from .errors import (
 )
 from .evidence import Evidence, EvidenceKind
 from .forecasts import Forecast, ForecastSpec
+from .inbox import InboxItem, InboxKind, OutboxMessage
 from .packs import Pack, PackHeader, load_pack, read_signs
 from .places import IDENTIFIER, Place, PlaceLevel, PlaceTree
 from .readings import Quality, Reading
@@ -74,6 +75,8 @@ __all__ = [
     "Forecast",
     "ForecastSpec",
     "GateResult",
+    "InboxItem",
+    "InboxKind",
     "Incident",
     "KnowledgeError",
     "Language",
@@ -82,6 +85,7 @@ __all__ = [
     "LedgerEntry",
     "Level",
     "ModelError",
+    "OutboxMessage",
     "OverloadedError",
     "Pack",
     "PackHeader",
