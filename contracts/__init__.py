@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .calendar import CalendarFeature, CalendarSpec, calendar_features
 from .clock import UtcTime, format_utc, from_ms, parse_utc, to_ms, to_utc
+from .detections import Detection
 from .episodes import (
     Answer,
     Contribution,
@@ -43,6 +44,7 @@ from .evidence import Evidence, EvidenceKind
 from .forecasts import Forecast, ForecastSpec
 from .inbox import InboxItem, InboxKind, OutboxMessage
 from .packs import Pack, PackHeader, load_pack, read_signs
+from .pictures import MAXIMUM_PIXELS, check_picture, decode_picture
 from .places import IDENTIFIER, Place, PlaceLevel, PlaceTree
 from .readings import Quality, Reading
 from .releases import Action, GateResult, LedgerEntry, ReleaseManifest, Task
@@ -52,6 +54,7 @@ from .text import Language, Text
 
 __all__ = [
     "IDENTIFIER",
+    "MAXIMUM_PIXELS",
     "AccessError",
     "Action",
     "Answer",
@@ -65,6 +68,7 @@ __all__ = [
     "Contribution",
     "DType",
     "DataError",
+    "Detection",
     "Direction",
     "Domain",
     "Episode",
@@ -114,6 +118,8 @@ __all__ = [
     "UtcTime",
     "Verdict",
     "calendar_features",
+    "check_picture",
+    "decode_picture",
     "episode_id",
     "format_utc",
     "from_ms",

@@ -65,6 +65,7 @@ class AxisName(StrEnum):
     BOX = "box"
     CLASS = "class"
     ANCHOR = "anchor"
+    COORDINATE = "coordinate"
 
 
 class Axis(BaseModel):
