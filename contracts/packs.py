@@ -118,6 +118,20 @@ def read_signs(path: Path) -> list[Sign]:
     return signs
 
 
+def read_places(path: Path) -> list[Place]:
+    """Read places from one CSV; they need not make a whole tree, as those above them may be known already.
+
+    Raises:
+        ConfigurationError: listing every row that is wrong, with its line.
+    """
+    problems: list[Problem] = []
+    places = read_rows(path, _place, problems)
+    if problems:
+        title = f"The place file {path}"
+        raise ConfigurationError(title, problems)
+    return places
+
+
 def read_rows(path: Path, build: Callable[[dict[str, Any]], _Row], problems: list[Problem]) -> list[_Row]:
     """Read a CSV with a header row; append a problem for each row that ``build`` refuses."""
     rows: list[_Row] = []
