@@ -110,7 +110,11 @@ def _draw_lanes(axis: Axes, episodes: Sequence[Episode], *, end_ms: int) -> None
         for episode in (episode for episode in episodes if episode.risk == risk):
             end = episode.closed_at or from_ms(end_ms)
             axis.plot(
-                [episode.opened_at, end], [lane, lane], color=LEVEL_COLOURS[episode.peak_level], lw=9, solid_capstyle="butt"
+                [episode.opened_at, end],
+                [lane, lane],
+                color=LEVEL_COLOURS[episode.peak_level],
+                lw=9,
+                solid_capstyle="butt",
             )
         axis.text(0.002, lane + 0.42, title, transform=axis.get_yaxis_transform(), fontsize=8, va="center")
     axis.set_ylim(-0.6, max(len(titles), 1) - 0.2)

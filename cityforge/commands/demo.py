@@ -1,0 +1,156 @@
+"""``cityforge demo``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text as Line
+
+from cityforge.demo import DemoResult, demo_settings, describe_report_figures, next_steps, run_demo
+from cityforge.demo_report import format_time, log_odds, place_path
+from cityforge.invocation import Invocation
+from cityforge.settings import WarningLanguage
+from contracts import Episode, Level, Text
+
+STYLES = {
+    Level.GREY: "white on grey50",
+    Level.BLUE: "white on blue",
+    Level.YELLOW: "black on yellow",
+    Level.ORANGE: "black on dark_orange",
+    Level.RED: "bold white on red",
+}
+REASONS = 3
+
+
+def demo(
+    invocation: Invocation,
+    *,
+    language: Annotated[WarningLanguage | None, typer.Option(help="Language of the warnings.")] = None,
+) -> None:
+    """Run the main job on the flow of a real water main: train, prove, promote, serve, replay, warn.
+
+    Nothing has to be started and nothing is fetched. State lies in .cityforge/demo; run again, it reuses what is there.
+
+    [bold]Examples[/bold]
+
+        cityforge demo
+        cityforge demo --language en --json
+    """
+    with _progress(invocation) as progress:
+        task = progress.add_task("preparing", total=1.0)
+        result = run_demo(
+            demo_settings(invocation.settings),
+            lambda doing, share: progress.update(task, description=doing, completed=share),
+        )
+    _show(invocation, result, language or invocation.settings.language)
+    invocation.result(_as_data(result))
+
+
+def _progress(invocation: Invocation) -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description:<44}"), BarColumn(), TimeElapsedColumn())
+    quiet = invocation.json_output or not invocation.log.is_terminal
+    return Progress(*columns, console=invocation.log, disable=quiet, transient=True)
+
+
+def _show(invocation: Invocation, result: DemoResult, language: WarningLanguage) -> None:
+    manifest = result.champion.manifest
+    invocation.show(_model_table(result))
+    invocation.show(
+        f"Champion: {manifest.name} version {manifest.version} ({manifest.metadata['family']}): "
+        f"{result.champion.reason}."
+    )
+    invocation.show(describe_report_figures(result.report_figures))
+    invocation.show(_warning_table(result, language))
+    for episode in result.warnings:
+        if episode.explanation is not None:
+            invocation.show(_explanation(episode, language))
+    invocation.show(f"图 picture: {result.picture}\n报告 report: {result.report}\n")
+    invocation.show("[bold]接下来 What to try next[/bold]")
+    for step in next_steps(result.report):
+        invocation.show(f"  · {step}")
+
+
+def _model_table(result: DemoResult) -> Table:
+    table = Table(title="模型 Models, judged on 10–20 April", box=box.SIMPLE_HEAD, title_justify="left")
+    for name in ("version", "gates", "MAE", "of naive", "coverage 90 %", "parity", "p95 ms", ""):
+        table.add_column(name, justify="right" if name not in ("gates", "") else "left")
+    for trained in result.trained:
+        figures = trained.figures
+        failed = [gate.name for gate in trained.gates if not gate.passed]
+        table.add_row(
+            str(trained.version),
+            "[green]passed[/]" if trained.passed else f"[red]rejected: {', '.join(failed)}[/]",
+            f"{figures['mae']:.3f}",
+            f"{figures['mae_ratio']:.2f}",
+            f"{figures['coverage_90']:.1%}",
+            f"{figures['onnx_parity']:.0e}",
+            f"{figures['latency_p95_ms']:.2f}",
+            "reused" if trained.reused else "trained",
+        )
+    return table
+
+
+def _warning_table(result: DemoResult, language: WarningLanguage) -> Table:
+    table = Table(title="预警 Warnings, 20 April – 16 May, UTC", box=box.SIMPLE_HEAD, title_justify="left")
+    for name in ("级别 level", "开始 opened", "结束 closed", "地点 where", "风险 risk", "p", "牵头 lead"):
+        table.add_column(name)
+    for episode in result.episodes:
+        table.add_row(
+            Line(f" {episode.peak_level} ", style=STYLES[episode.peak_level]),
+            format_time(episode.opened_at),
+            format_time(episode.closed_at) if episode.closed_at else "open",
+            place_path(result.pack.places, episode.place),
+            _say(episode.title, language),
+            f"{episode.explanation.posterior:.2f}" if episode.explanation else "",
+            _say(episode.procedure.lead, language) if episode.procedure else "",
+        )
+    return table
+
+
+def _explanation(episode: Episode, language: WarningLanguage) -> Panel:
+    explanation, procedure = episode.explanation, episode.procedure
+    if explanation is None:
+        raise AssertionError
+    table = Table.grid(padding=(0, 2))
+    table.add_row("", f"{log_odds(explanation.prior):+.2f}", "先验 prior", "")
+    for part in explanation.contributions:
+        table.add_row(
+            "", f"{part.weight:+.2f}", _say(part.reason, language), f"去掉后 without it p = {part.without:.3f}"
+        )
+    table.add_row("=", f"{log_odds(explanation.posterior):+.2f}", f"p = {explanation.posterior:.3f}", "")
+    if procedure is not None:
+        table.add_row("", "", "", "")
+        table.add_row("", procedure.id, f"[bold]{_say(procedure.title, language)}[/]", _say(procedure.lead, language))
+        for number, step in enumerate(procedure.steps, start=1):
+            table.add_row("", f"{number}.", _say(step, language), "")
+    if explanation.counterfactual is not None:
+        table.add_row("", "", _say(explanation.counterfactual, language), "")
+    title = f"为什么 Why: {_say(episode.title, language)} · {format_time(episode.opened_at)}"
+    return Panel(table, title=title, title_align="left", border_style="dim")
+
+
+def _say(text: Text, language: WarningLanguage) -> str:
+    return {WarningLanguage.ZH: text.zh, WarningLanguage.EN: text.en}.get(language, str(text))
+
+
+def _as_data(result: DemoResult) -> dict[str, Any]:
+    return {
+        "champion": {"name": result.champion.manifest.name, "version": result.champion.manifest.version},
+        "trained": [
+            {"version": one.version, "passed": one.passed, "reused": one.reused, "figures": dict(one.figures)}
+            for one in result.trained
+        ],
+        "report_figures": result.report_figures,
+        "replayed": result.replayed.as_dict(),
+        "warnings": [episode.model_dump(mode="json") for episode in result.warnings],
+        "blind": [e.model_dump(mode="json", exclude={"history"}) for e in result.episodes if e not in result.warnings],
+        "incidents": [incident.model_dump(mode="json") for incident in result.incidents],
+        "picture": result.picture,
+        "report": result.report,
+        "seconds": result.seconds,
+    }
