@@ -1,0 +1,1 @@
+"""The schema's history for Alembic: one file for each step, never changed once released."""
