@@ -1,0 +1,156 @@
+"""The ``cityforge`` command: which commands there are, each imported only when it is run.
+
+The table below is all that ``cityforge --help`` needs, so it answers without numpy, mlflow or torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from . import __version__
+
+PROGRAM = "cityforge"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command, or a group of them.
+
+    Attributes:
+        summary: one line for the list of commands.
+        target: ``module:function`` that does it; empty for a group.
+        commands: the commands of a group.
+        panel: heading it stands under.
+    """
+
+    summary: str
+    target: str = ""
+    commands: Mapping[str, Entry] = field(default_factory=dict)
+    panel: str = "Commands"
+
+
+_START, _MODELS, _RUN, _KNOW = "Start", "Train and trust", "Run", "Know"
+
+COMMANDS: dict[str, Entry] = {
+    "demo": Entry("The main job, whole, on a real water main.", "cityforge.commands.demo:demo", panel=_START),
+    "init": Entry(
+        "Make a project from a pack or from a CSV of your own.", "cityforge.commands.init:init", panel=_START
+    ),
+    "doctor": Entry("Say what is wrong here, or why nothing fired.", "cityforge.commands.doctor:doctor", panel=_START),
+    "version": Entry("Print the version.", "cityforge.commands.version:version", panel=_START),
+    "train": Entry("Train, prove and register what recipes describe.", "cityforge.commands.train:train", panel=_MODELS),
+    "models": Entry("List models, champions and covered signs.", "cityforge.commands.models:models", panel=_MODELS),
+    "show": Entry("Show one model: versions, gates, lineage, ledger.", "cityforge.commands.show:show", panel=_MODELS),
+    "promote": Entry("Make a version the champion.", "cityforge.commands.promote:promote", panel=_MODELS),
+    "rollback": Entry("Put the champion before back.", "cityforge.commands.rollback:rollback", panel=_MODELS),
+    "serve": Entry("Run the platform: serving and runtime.", "cityforge.commands.serve:serve", panel=_RUN),
+    "replay": Entry("Post a pack's readings in event time.", "cityforge.commands.replay:replay", panel=_RUN),
+    "keys": Entry(
+        "Make and list API keys.",
+        panel=_RUN,
+        commands={
+            "new": Entry("Make a key, print it once, keep its hash.", "cityforge.commands.keys:create"),
+            "list": Entry("List names and roles of the keys.", "cityforge.commands.keys:show"),
+        },
+    ),
+    "signs": Entry(
+        "Import and list signs.",
+        panel=_KNOW,
+        commands={
+            "import": Entry("Import a catalogue of signs from CSV.", "cityforge.commands.signs:load"),
+            "list": Entry("List the signs in the store.", "cityforge.commands.signs:show"),
+        },
+    ),
+    "rules": Entry(
+        "Check and test the veterans' rules.",
+        panel=_KNOW,
+        commands={
+            "check": Entry("Check rules, every problem at once.", "cityforge.commands.rules:check"),
+            "test": Entry("Run the tests that rules carry.", "cityforge.commands.rules:test"),
+        },
+    ),
+}
+
+
+class LazyCommand(TyperCommand):
+    """A command of which only name and summary are known until it is run."""
+
+    target: str
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Import the real command and let it take over."""
+        return load_command(str(info_name), self.target).make_context(info_name, args, parent=parent, **extra)
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands stand in a table."""
+
+    table: Mapping[str, Entry]
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is given
+        """Return the names in the order of the table."""
+        return list(self.table)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature is given
+        """Return a light stand-in for a command, or None where there is none of that name."""
+        entry = self.table.get(cmd_name)
+        if entry is None:
+            return None
+        if entry.commands:
+            return make_group(cmd_name, entry.summary, entry.commands, panel=entry.panel)
+        stand_in = LazyCommand(cmd_name, help=entry.summary, rich_help_panel=entry.panel)
+        stand_in.target = entry.target
+        return stand_in
+
+
+def make_group(name: str, summary: str, table: Mapping[str, Entry], panel: str = "Commands") -> LazyGroup:
+    """Return a group that prints its help when it is called without a command."""
+    group = LazyGroup(name=name, help=summary, no_args_is_help=True, rich_help_panel=panel)
+    group.table = table
+    return group
+
+
+def load_command(name: str, target: str) -> Any:
+    """Import ``module:function`` and return it as a command with the options that all commands share."""
+    module_name, _, function_name = target.partition(":")
+    function = getattr(importlib.import_module(module_name), function_name)
+    invocation = importlib.import_module("cityforge.invocation")
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    app.command(name)(invocation.with_shared_options(function))
+    return typer.main.get_command(app)
+
+
+class RootGroup(LazyGroup):
+    """All commands of ``cityforge``."""
+
+    table = COMMANDS
+
+
+app = typer.Typer(cls=RootGroup, no_args_is_help=True, add_completion=True, rich_markup_mode="rich")
+
+
+def _on_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback(help="An algorithm factory for city operations. Begin with [bold]cityforge demo[/bold].")
+def describe(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_on_version)
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code (see ``docs/cli.md``)."""
+    app(args=None if arguments is None else list(arguments), prog_name=PROGRAM)
