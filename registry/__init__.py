@@ -1,0 +1,28 @@
+"""What is trusted: tracked runs, gates, versions, promotion, release and rollback.
+
+The only room that imports mlflow, and only at its first use.
+"""
+
+from __future__ import annotations
+
+from .gates import GateEvidence, GateLimits, at_least, at_most, judge, relative_error
+from .registry import Registry
+from .runs import Run
+from .versions import Drift, ManifestDraft, Model, Version, VersionCard, VersionStatus
+
+__all__ = [
+    "Drift",
+    "GateEvidence",
+    "GateLimits",
+    "ManifestDraft",
+    "Model",
+    "Registry",
+    "Run",
+    "Version",
+    "VersionCard",
+    "VersionStatus",
+    "at_least",
+    "at_most",
+    "judge",
+    "relative_error",
+]
