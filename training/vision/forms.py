@@ -1,0 +1,52 @@
+"""One door to the three forms that labelled pictures come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from contracts import Problem
+
+from .coco_form import read_coco
+from .dataset import Form, PictureSet, refuse
+from .voc_form import read_voc
+from .yolo_form import read_yolo
+
+_READERS: dict[Form, Callable[[Path], PictureSet]] = {
+    Form.YOLO: read_yolo,
+    Form.COCO: read_coco,
+    Form.VOC: read_voc,
+}
+
+
+def read_pictures(folder: Path, form: Form | None = None) -> PictureSet:
+    """Read a folder of labelled pictures.
+
+    Args:
+        folder: where it lies.
+        form: how its labels are written; None to find out.
+
+    Raises:
+        ConfigurationError: if the folder is missing or of no known form.
+    """
+    if not folder.is_dir():
+        hint = "Give the folder that holds data.yaml, annotations/ or Annotations/."
+        refuse("The data set", [Problem(str(folder), "is no folder.", hint)])
+    return _READERS[form or guess_form(folder)](folder)
+
+
+def guess_form(folder: Path) -> Form:
+    """Tell the form by the files that only that form has.
+
+    Raises:
+        ConfigurationError: if none of them is there.
+    """
+    if (folder / "data.yaml").is_file():
+        return Form.YOLO
+    if (folder / "Annotations").is_dir() and (folder / "ImageSets").is_dir():
+        return Form.VOC
+    if any((folder / "annotations").glob("*.json")) or any(folder.glob("*/_annotations.coco.json")):
+        return Form.COCO
+    message = "has neither data.yaml (YOLO), nor annotations/*.json (COCO), nor Annotations/ and ImageSets/ (VOC)."
+    refuse("The data set", [Problem(str(folder), message, "Set [data].form, or add what is missing.")])
+    raise AssertionError

@@ -1,0 +1,162 @@
+"""Reads folders in YOLO form: ``data.yaml``, pictures, and one text file of labels beside each.
+
+A label line is ``class cx cy width height`` or ``class x1 y1 x2 y2 x3 y3 ...`` (a polygon, whose bounding box is
+taken), all as shares of width and height. Folders named ``test_night`` beside ``test`` are slices of that split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from contracts import Problem
+
+from .dataset import PICTURE_SUFFIXES, LabelledPicture, PictureSet, Split, picture, refuse, split_of_name
+
+_BOX_FIELDS = 5
+_POLYGON_FIELDS = 7
+_SPLIT_KEYS = (("train", Split.TRAIN), ("val", Split.VALIDATION), ("test", Split.TEST))
+
+
+def read_yolo(folder: Path) -> PictureSet:
+    """Read a folder with a ``data.yaml``.
+
+    Raises:
+        ConfigurationError: if ``data.yaml`` cannot be used; broken labels are collected in the set instead.
+    """
+    description, problems = _read_description(folder / "data.yaml")
+    labels = _labels(description, problems)
+    parts = list(_parts(folder, description, problems))
+    refuse(f"The data set {folder}", problems)
+    pictures = []
+    for pictures_folder, split, name in parts:
+        for path in sorted(p for p in pictures_folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES):
+            entry = _read_labels(path, split, problems)
+            pictures.append(replace(entry, slice=name))
+    return PictureSet(labels, tuple(pictures), tuple(problems))
+
+
+def _read_description(path: Path) -> tuple[dict[str, Any], list[Problem]]:
+    try:
+        description = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as exc:
+        return {}, [Problem(path.name, f"cannot be read: {exc}.", "Give a readable YAML file.")]
+    if not isinstance(description, dict):
+        return {}, [Problem(path.name, f"must be a mapping, was {type(description).__name__}.", "Name the splits.")]
+    return description, []
+
+
+def _labels(description: dict[str, Any], problems: list[Problem]) -> tuple[str, ...]:
+    names = description.get("names")
+    if isinstance(names, dict) and sorted(names) == list(range(len(names))):
+        names = [names[index] for index in range(len(names))]
+    if not isinstance(names, list) or not names:
+        hint = "List the class names, or map 0, 1, 2, ... to them."
+        problems.append(Problem("data.yaml: names", f"must name every class from 0 on, was {names!r}.", hint))
+        return ()
+    return tuple(str(name) for name in names)
+
+
+def _parts(folder: Path, description: dict[str, Any], problems: list[Problem]) -> Iterator[tuple[Path, Split, str]]:
+    root = (folder / str(description.get("path") or ".")).resolve()
+    root = root if root.is_dir() else folder.resolve()  # a path of the machine that wrote it
+    seen: set[Path] = set()
+    for key, split in _SPLIT_KEYS:
+        value = description.get(key)
+        if value is None:
+            continue
+        for given in value if isinstance(value, list) else [value]:
+            part = _find_folder(root, str(given))
+            if part is None:
+                hint = "Name a folder of pictures below the data set."
+                problems.append(Problem(f"data.yaml: {key}", f"the folder {given!r} does not exist.", hint))
+            elif part not in seen:  # one folder given for two splits belongs to the first
+                seen.add(part)
+                yield part, split, ""
+                yield from _slices(part, split, seen)
+    if not seen and not problems:
+        problems.append(Problem("data.yaml", "names no split.", "Set train and val to folders of pictures."))
+
+
+def _find_folder(root: Path, given: str) -> Path | None:
+    """Find a folder below the data set; exported sets often say ``../train/images`` and mean ``train/images``."""
+    for candidate in (root / given, root / given.lstrip("./")):
+        found = candidate.resolve()
+        if found.is_dir() and found.is_relative_to(root):
+            return found
+    return None
+
+
+def _slices(part: Path, split: Split, seen: set[Path]) -> Iterator[tuple[Path, Split, str]]:
+    for sibling in sorted(path for path in part.parent.iterdir() if path.is_dir() and path not in seen):
+        read = split_of_name(sibling.name)
+        if read is not None and read[0] is split and read[1] and sibling.name.startswith(f"{part.name}_"):
+            seen.add(sibling)
+            yield sibling, split, read[1]
+
+
+def _read_labels(path: Path, split: Split, problems: list[Problem]) -> LabelledPicture:
+    label_path = label_path_of(path)
+    if not label_path.exists():
+        return replace(picture(path, split, [], []), labelled=False)
+    boxes, classes = [], []
+    try:
+        lines = label_path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        problems.append(Problem(_short(label_path), f"cannot be read: {exc}."))
+        lines = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                index, box = _read_line(line)
+            except ValueError as exc:
+                hint = "Write `class cx cy width height`, all but the class within 0 and 1."
+                problems.append(Problem(f"{_short(label_path)}:{number}", f"{exc}", hint))
+            else:
+                boxes.append(box)
+                classes.append(index)
+    return picture(path, split, boxes, classes)
+
+
+def label_path_of(path: Path) -> Path:
+    """Return where the labels of a picture lie: the last folder ``images`` becomes ``labels``."""
+    parts = list(path.parts)
+    for index in range(len(parts) - 2, -1, -1):
+        if parts[index] == "images":
+            parts[index] = "labels"
+            break
+    return Path(*parts).with_suffix(".txt")
+
+
+def _read_line(line: str) -> tuple[int, tuple[float, float, float, float]]:
+    fields = line.split()
+    if len(fields) != _BOX_FIELDS and (len(fields) < _POLYGON_FIELDS or len(fields) % 2 == 0):
+        message = f"has {len(fields)} numbers: {line[:60]!r}."
+        raise ValueError(message)
+    try:
+        index, values = int(fields[0]), np.asarray(fields[1:], dtype=np.float64)
+    except ValueError:
+        message = f"holds something that is no number: {line[:60]!r}."
+        raise ValueError(message) from None
+    if not np.isfinite(values).all():
+        message = f"holds a value that is not finite: {line[:60]!r}."
+        raise ValueError(message)
+    if len(fields) == _BOX_FIELDS:
+        cx, cy, width, height = values
+        box = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
+        if width < 0 or height < 0:
+            message = f"has a negative width or height: {line[:60]!r}."
+            raise ValueError(message)
+    else:
+        box = (values[::2].min(), values[1::2].min(), values[::2].max(), values[1::2].max())
+    return index, (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
+
+
+def _short(path: Path) -> str:
+    return "/".join(path.parts[-2:])
