@@ -43,7 +43,7 @@ from .errors import (
 from .evidence import Evidence, EvidenceKind
 from .forecasts import Forecast, ForecastSpec
 from .inbox import InboxItem, InboxKind, OutboxMessage
-from .packs import Pack, PackHeader, load_pack, read_places, read_rows, read_signs
+from .packs import Pack, PackHeader, load_pack, read_places, read_rows, read_signs, validation_problems
 from .pictures import MAXIMUM_PIXELS, check_picture, decode_picture
 from .places import IDENTIFIER, Place, PlaceLevel, PlaceTree
 from .readings import Quality, Reading
@@ -130,4 +130,5 @@ __all__ = [
     "read_signs",
     "to_ms",
     "to_utc",
+    "validation_problems",
 ]
