@@ -1,0 +1,28 @@
+"""How a number becomes a warning: calibration, scores, watermarks, levels, budgets, episodes, incidents.
+
+Pure: no clock, no I/O, no framework. A backtest and the runtime run the same code on the same inbox items and get the
+same episodes to the last digit.
+"""
+
+from __future__ import annotations
+
+from .anomaly import fit_shape, likelihood_ratio
+from .calibration import calibrate, calibration_key
+from .engine import Assignment, ForecastRequest, Outcome, WarningConfiguration, WarningEngine
+from .policy import AnomalyPolicy, BudgetPolicy, CalibrationPolicy, WarningPolicy
+
+__all__ = [
+    "AnomalyPolicy",
+    "Assignment",
+    "BudgetPolicy",
+    "CalibrationPolicy",
+    "ForecastRequest",
+    "Outcome",
+    "WarningConfiguration",
+    "WarningEngine",
+    "WarningPolicy",
+    "calibrate",
+    "calibration_key",
+    "fit_shape",
+    "likelihood_ratio",
+]

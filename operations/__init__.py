@@ -1,0 +1,27 @@
+"""What runs day and night: the warning runtime, its backtest, and what it tells of itself."""
+
+from __future__ import annotations
+
+from .backtest import Backtest, backtest
+from .configuration import assign, compile_packs, configure, read_policy
+from .questions import Answer, LocalModels, Respondent
+from .runtime import run_runtime
+from .settings import RuntimeSettings, read_settings
+from .status import RuntimeStatus, runtime_status
+
+__all__ = [
+    "Answer",
+    "Backtest",
+    "LocalModels",
+    "Respondent",
+    "RuntimeSettings",
+    "RuntimeStatus",
+    "assign",
+    "backtest",
+    "compile_packs",
+    "configure",
+    "read_policy",
+    "read_settings",
+    "run_runtime",
+    "runtime_status",
+]
