@@ -1,0 +1,133 @@
+"""How likely a risk is and why: exact inference over statements, explained by weights that sum up."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts import Contribution, Explanation, KnowledgeError, Text
+
+from .statements import Ledger, Statement
+from .templates import Template
+
+MAXIMUM_STATEMENTS = 200
+_PAIRS_AMONG = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A risk's probability and its reasons."""
+
+    probability: float
+    explanation: Explanation
+
+
+def judge(template: Template, statements: Sequence[Statement], bar: float) -> Judgement:
+    """Infer a risk from statements and explain it.
+
+    Args:
+        template: the risk's graph.
+        statements: everything said about it at one place.
+        bar: probability above which the first level is reached; for the counterfactual.
+
+    Raises:
+        KnowledgeError: if there are too many statements or they cannot all be true.
+    """
+    if len(statements) > MAXIMUM_STATEMENTS:
+        message = f"{len(statements)} statements about {template.rule.id!r} at once; the bound is {MAXIMUM_STATEMENTS}."
+        raise KnowledgeError(message)
+    alone = _log_odds(template, statements, [(), *((index,) for index in range(len(statements)))])
+    ledger = Ledger(statements, alone[1:] - alone[0])
+    counted = ledger.counted()
+    prefixes = [tuple(counted[:length]) for length in range(1, len(counted) + 1)]
+    without = [tuple(ledger.counted([index])) for index in counted]
+    found = _log_odds(template, statements, [*prefixes, *without])
+    steps = np.concatenate([alone[:1], found[: len(counted)]])
+    left_out = _probability(found[len(counted) :])
+    contributions = tuple(
+        Contribution(
+            node=statements[index].node,
+            reason=statements[index].reason,
+            weight=float(steps[position + 1] - steps[position]),
+            without=float(left_out[position]),
+            evidence=statements[index].evidence,
+        )
+        for position, index in enumerate(counted)
+    )
+    probability = float(_probability(steps[-1:])[0])
+    explanation = Explanation(
+        prior=float(_probability(steps[:1])[0]),
+        posterior=probability,
+        contributions=contributions,
+        counterfactual=_counterfactual(template, ledger, counted, bar) if probability > bar else None,
+        trace=tuple(ledger.trace()),
+    )
+    return Judgement(probability, explanation)
+
+
+def infer_probability(template: Template, statements: Sequence[Statement]) -> float:
+    """Return the probability alone, with the same counting as :func:`judge`."""
+    alone = _log_odds(template, statements, [(), *((index,) for index in range(len(statements)))])
+    counted = Ledger(statements, alone[1:] - alone[0]).counted()
+    return float(_probability(_log_odds(template, statements, [tuple(counted)]))[0])
+
+
+def _log_odds(
+    template: Template, statements: Sequence[Statement], rows: Sequence[tuple[int, ...]]
+) -> NDArray[np.float64]:
+    """Return the risk's log-odds for each selection of statements, in one batch."""
+    likelihoods: dict[str, NDArray[np.float64]] = {}
+    priors: dict[str, NDArray[np.float64]] = {}
+    for row, selection in enumerate(rows):
+        for index in selection:
+            statement = statements[index]
+            vector = np.asarray(statement.vector)
+            if statement.sets_prior:
+                default = (1 - template.priors[statement.target], template.priors[statement.target])
+                array = priors.setdefault(statement.target, np.tile(np.asarray(default)[:, None], (1, len(rows))))
+                array[:, row] = vector
+            else:
+                array = likelihoods.setdefault(statement.target, np.ones((vector.size, len(rows))))
+                array[:, row] *= vector
+    log_odds, possible = template.log_odds(likelihoods, priors, len(rows))
+    if not possible.all():
+        worst = max((row for row, fine in zip(rows, possible, strict=True) if not fine), key=len)
+        nodes = ", ".join(sorted({statements[index].node for index in worst}))
+        message = f"The evidence on {nodes} cannot all be true in {template.rule.id!r}. Check which of them is wrong."
+        raise KnowledgeError(message)
+    return log_odds
+
+
+def _probability(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.exp(-np.logaddexp(0, -log_odds)))
+
+
+def _counterfactual(template: Template, ledger: Ledger, counted: Sequence[int], bar: float) -> Text | None:
+    """Name the fewest sources, and of these the lightest, without which no level had been reached."""
+    for candidates in _removals(counted):
+        rows = [tuple(ledger.counted(ledger.of_sources(removal))) for removal in candidates]
+        found = _probability(_log_odds(template, ledger.statements, rows))
+        quiet = [(value, removal) for value, removal in zip(found, candidates, strict=True) if value <= bar]
+        if quiet:
+            value, removal = max(quiet, key=lambda pair: pair[0])
+            reasons = [ledger.statements[index].reason for index in removal]
+            return Text(
+                zh=f"若没有「{'」和「'.join(text.zh for text in reasons)}」，概率为 {value:.1%}，不会预警"[:2000],
+                en=f"Without {' and '.join(repr(text.en) for text in reasons)} the probability were {value:.1%}: "
+                "no warning"[:2000],
+            )
+    return None
+
+
+def _removals(counted: Sequence[int]) -> Iterable[list[tuple[int, ...]]]:
+    """Yield sets of sources to leave out, by their counted statement: one, two, then ever more of the strongest."""
+    if counted:
+        yield [(index,) for index in counted]
+    if len(counted) > 1:
+        yield list(itertools.combinations(counted[:_PAIRS_AMONG], 2))
+    for length in range(3, len(counted) + 1):
+        yield [tuple(counted[:length])]

@@ -1,0 +1,187 @@
+"""Runs the tests that rules carry: given these signs, this law, level or fact must come or must not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from contracts import Evidence, EvidenceKind, KnowledgeError, Level, to_ms
+
+from .authoring import Status, TestWords
+from .checks import kind_of
+from .compiled import Assessment, CompiledRules
+from .facts import Fact
+from .ruleset import Rule, RuleSet
+
+_START_MS = to_ms(datetime(2026, 7, 1, 4, tzinfo=UTC))  # noon in Shanghai, within the season of most rules
+_DURATIONS = {"minutes": 60_000, "hours": 3_600_000, "days": 86_400_000}
+_DEFAULT_STEP_MS = 60_000
+_MAXIMUM_STEPS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """One test of one rule.
+
+    Attributes:
+        rule: id of the rule.
+        index: position of the test in its file, from 0.
+        kind: positive, negative or boundary.
+        passed: whether it came as expected.
+        detail: what was expected and what came.
+    """
+
+    rule: str
+    index: int
+    kind: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestReport:
+    """All tests of a rule set."""
+
+    results: tuple[TestResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every test passed."""
+        return all(result.passed for result in self.results)
+
+    @property
+    def failures(self) -> tuple[TestResult, ...]:
+        """The tests that failed."""
+        return tuple(result for result in self.results if not result.passed)
+
+
+def run_rule_tests(ruleset: RuleSet, compiled: CompiledRules | None = None) -> TestReport:
+    """Run every test of every rule that is evaluated, each at the rule's first place.
+
+    Args:
+        ruleset: the rules.
+        compiled: the same rules compiled, if that was done already.
+    """
+    compiled = compiled or CompiledRules(ruleset)
+    results = [
+        _run(compiled, rule, index, test)
+        for rule in ruleset.rules
+        if rule.words.status in {Status.TRIAL, Status.ACTIVE}
+        for index, test in enumerate(rule.words.tests)
+    ]
+    return TestReport(tuple(results))
+
+
+def _run(compiled: CompiledRules, rule: Rule, index: int, test: TestWords) -> TestResult:
+    kind = kind_of(test.expect, test.kind)
+    try:
+        came = _outcomes(compiled, rule, test.given)
+    except (KnowledgeError, ValueError, TypeError) as exc:
+        return TestResult(rule.id, index, kind, passed=False, detail=f"cannot be run: {exc}")
+    wanted = test.expect is None or _came(test.expect, came)
+    unwanted = test.expect_not is not None and _came(test.expect_not, came)
+    expected = f"expected {test.expect}" if test.expect is not None else f"expected not {test.expect_not}"
+    detail = f"{expected}; came: {', '.join(sorted(came)) or 'none'}"
+    return TestResult(rule.id, index, kind, passed=wanted and not unwanted, detail=detail)
+
+
+def _came(expected: str, came: set[str]) -> bool:
+    if expected == "none":
+        return not any(outcome.startswith("law.") or outcome in set(Level) for outcome in came)
+    return expected in came
+
+
+def _outcomes(compiled: CompiledRules, rule: Rule, given: Mapping[str, Any]) -> set[str]:
+    """Return all that came: levels reached (and those below them), laws and facts at the last instant."""
+    place = rule.places[0]
+    facts, time_ms = _watch(compiled, rule, place, given)
+    evidence = list(_evidence(rule, place, given, time_ms))
+    outcomes: set[str] = {f"fact.{_local(rule, fact.node)}" for fact in facts if fact.state and fact.risk == rule.id}
+    for assessment in compiled.assess(place, evidence, facts):
+        if assessment.risk == rule.id:
+            outcomes |= _reached(assessment)
+    return outcomes
+
+
+def _reached(assessment: Assessment) -> set[str]:
+    if assessment.level is None:
+        return set()
+    if assessment.law is not None:
+        return {f"law.{assessment.law}"}
+    return {str(level) for level in assessment.bars if level.rank <= assessment.level.rank}
+
+
+def _watch(compiled: CompiledRules, rule: Rule, place: str, given: Mapping[str, Any]) -> tuple[Sequence[Fact], int]:
+    """Play the given readings: lists one value per interval, single values for as long as the test says."""
+    series = {name: value for name, value in given.items() if name in rule.conditions}
+    step_ms = _step_ms(compiled, rule, place)
+    steps = _steps(given, series, step_ms)
+    start_ms = _START_MS if "at" not in given else int(given["at"])
+    memory: dict[str, Any] = {}
+    facts: Sequence[Fact] = ()
+    time_ms = start_ms
+    for step in range(steps):
+        time_ms = start_ms + step * step_ms
+        values = {
+            rule.signs[place, name]: float(value)
+            for name, listed in series.items()
+            if (place, name) in rule.signs and (value := _at(listed, step)) is not None
+        }
+        facts, memory = compiled.watch(memory, place, time_ms, values)
+    return facts, time_ms
+
+
+def _at(listed: Any, step: int) -> float | None:
+    if not isinstance(listed, list):
+        return float(listed)
+    return listed[step] if step < len(listed) else None
+
+
+def _steps(given: Mapping[str, Any], series: Mapping[str, Any], step_ms: int) -> int:
+    lengths = [len(value) for value in series.values() if isinstance(value, list)]
+    held_ms = sum(float(given[word]) * factor for word, factor in _DURATIONS.items() if word in given)
+    steps = max(lengths) if lengths else int(held_ms // step_ms) + 1
+    if steps > _MAXIMUM_STEPS:
+        message = f"the test runs {steps} steps, more than {_MAXIMUM_STEPS}"
+        raise ValueError(message)
+    return steps
+
+
+def _step_ms(compiled: CompiledRules, rule: Rule, place: str) -> int:
+    intervals = [
+        compiled.ruleset.signs[rule.signs[place, name]].interval_s * 1000
+        for name in rule.conditions
+        if (place, name) in rule.signs
+    ]
+    return min(intervals, default=_DEFAULT_STEP_MS)
+
+
+def _evidence(rule: Rule, place: str, given: Mapping[str, Any], time_ms: int) -> Sequence[Evidence]:
+    found = []
+    for name, value in given.items():
+        if name in _DURATIONS or name in rule.conditions or name == "at":
+            continue
+        kind, number = EvidenceKind.OBSERVED, float(value)
+        brought = rule.brought.get(name)
+        if brought is not None and not isinstance(value, bool):
+            kind = EvidenceKind.EXCEEDANCE if brought.use == "prior" else EvidenceKind.LIKELIHOOD
+        entry = rule.words.signs.get(name)
+        group = (entry.group if entry is not None else None) or rule.signs.get((place, name)) or rule.node(name)
+        found.append(
+            Evidence(
+                node=rule.node(name),
+                place=place,
+                kind=kind,
+                value=number,
+                group=group,
+                time_ms=time_ms,
+                sign=rule.signs.get((place, name)),
+            )
+        )
+    return found
+
+
+def _local(rule: Rule, node: str) -> str:
+    return node.removeprefix(f"{rule.id}.")
