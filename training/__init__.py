@@ -1,0 +1,37 @@
+"""How a candidate is made: recipes, data sources, windows, fitting, evaluation, export, registration."""
+
+from __future__ import annotations
+
+from .dataset import Dataset
+from .disturbance import DisturbanceRule
+from .evaluation import RollingForecasts, Scores, roll, score
+from .fitting import Epoch, Progress, fit
+from .pipeline import TrainingResult, evaluate_report, predict_with, train
+from .plots import plot_evaluation, use_chinese_font
+from .recipe import Recipe, load_recipe, parse_recipe
+from .series import Series, regular_series
+from .sources import read_series
+
+__all__ = [
+    "Dataset",
+    "DisturbanceRule",
+    "Epoch",
+    "Progress",
+    "Recipe",
+    "RollingForecasts",
+    "Scores",
+    "Series",
+    "TrainingResult",
+    "evaluate_report",
+    "fit",
+    "load_recipe",
+    "parse_recipe",
+    "plot_evaluation",
+    "predict_with",
+    "read_series",
+    "regular_series",
+    "roll",
+    "score",
+    "train",
+    "use_chinese_font",
+]
