@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,16 +91,20 @@ class Chain:
         """
         previous = ChainHead()
         with self._database.read() as connection:
-            query = select(self._table).order_by(self._table.c.sequence)
-            for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query):
-                reason = _fault(row, previous, head)
-                if reason is not None:
-                    return ChainBreak(previous.sequence + 1, reason)
-                previous = ChainHead(row.sequence, row.hash)
             expected = max(counters.peek(connection, self._table.name), head.sequence if head else 0)
+            while rows := self._next(connection, previous.sequence):
+                for row in rows:
+                    reason = _fault(row, previous, head)
+                    if reason is not None:
+                        return ChainBreak(previous.sequence + 1, reason)
+                    previous = ChainHead(row.sequence, row.hash)
         if previous.sequence < expected:
             return ChainBreak(previous.sequence + 1, f"it is missing; the chain should reach entry {expected}")
         return None
+
+    def _next(self, connection: Connection, after: int) -> Sequence[Row[Any]]:
+        query = select(self._table).where(self._table.c.sequence > after).order_by(self._table.c.sequence)
+        return connection.execute(query.limit(_ROWS_AT_ONCE)).all()
 
     def _last(self, connection: Connection) -> Row[Any] | None:
         query = select(self._table).order_by(self._table.c.sequence.desc()).limit(1)
