@@ -20,7 +20,6 @@ from .ruleset import Condition
 
 Memory = dict[str, Any]
 MAXIMUM_KEPT = 10_000
-_NIGHT_KEPT_MS = 36 * 3_600_000
 _NIGHT_COVERAGE = 0.5
 
 
@@ -135,12 +134,12 @@ class Watcher:
                 "day": night["day"],
                 "minimum": min(night["minimum"], value),
                 "count": night["count"] + 1,
-                "last": time_ms,
             }
         else:
             self._close_night(state)
         known = state.get("last_night")
-        if known is None or time_ms - known["last"] > _NIGHT_KEPT_MS:
+        over = local.date() - timedelta(days=(minute < last) + (first > last))
+        if known is None or known["day"] != over.isoformat():
             state.pop("true_since", None)
             return None
         return float(known["minimum"])
