@@ -1,0 +1,101 @@
+"""Which versions answer: the champion of each name and the one before it, swapped in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from contracts import OverloadedError
+from serving.errors import NotFoundError
+
+from .release import ServedModel
+
+_RETRY_AFTER_S = 1.0
+
+
+@dataclass(slots=True)
+class Slot:
+    """What is known of one name.
+
+    Attributes:
+        champion: the version that answers; None while none is open.
+        previous: the version before it, kept open so that a rollback takes no loading.
+        failure: why the ledger's champion could not be opened; None when all is well.
+        unloaded: whether an administrator took it out of service.
+    """
+
+    champion: ServedModel | None = None
+    previous: ServedModel | None = None
+    failure: str | None = None
+    unloaded: bool = False
+
+
+class ModelRepository:
+    """All models by name. Changed on one thread only; readers see each name whole, before or after a swap."""
+
+    def __init__(self) -> None:
+        self._slots: dict[str, Slot] = {}
+
+    def __iter__(self) -> Iterator[tuple[str, Slot]]:
+        """Iterate over (name, slot) by name."""
+        return iter(sorted(self._slots.items()))
+
+    def slot(self, name: str) -> Slot:
+        """Return what is known of a name, beginning with nothing."""
+        return self._slots.setdefault(name, Slot())
+
+    def find(self, name: str, version: str | None = None) -> ServedModel:
+        """Return the version that answers.
+
+        Args:
+            name: of the model.
+            version: one that is open; None or empty for the champion.
+
+        Raises:
+            NotFoundError: if the name or version is not served here.
+            OverloadedError: if the model is known but not open yet.
+        """
+        slot = self._slots.get(name)
+        if slot is None:
+            served = ", ".join(sorted(self._slots)) or "none"
+            message = f"No model {name!r} is served here. Served: {served}."
+            raise NotFoundError(message)
+        if not version:
+            if slot.champion is None:
+                message = f"The model {name!r} is not ready: {slot.failure or 'it is not loaded'}"
+                raise OverloadedError(message, _RETRY_AFTER_S)
+            return slot.champion
+        for model in (slot.champion, slot.previous):
+            if model is not None and str(model.version) == version:
+                return model
+        opened = ", ".join(str(model.version) for model in (slot.champion, slot.previous) if model is not None)
+        message = f"Version {version!r} of the model {name!r} is not served here. Served: {opened or 'none'}."
+        raise NotFoundError(message)
+
+    def versions(self, name: str) -> list[int]:
+        """Return the versions of a name that are open, newest first."""
+        slot = self._slots.get(name, Slot())
+        return sorted({model.version for model in (slot.champion, slot.previous) if model is not None}, reverse=True)
+
+    def is_model_ready(self, name: str, version: str | None = None) -> bool:
+        """Return whether a version answers; the champion where none is named.
+
+        Raises:
+            NotFoundError: if the name or version is not served here.
+        """
+        try:
+            return self.find(name, version) is not None
+        except OverloadedError:
+            return False
+
+    def swap(self, model: ServedModel) -> None:
+        """Make a version the champion and keep the one it replaces.
+
+        The version before that is let go: its memory is free when the last request that runs on it is answered.
+        """
+        slot = self.slot(model.name)
+        slot.champion, slot.previous, slot.failure, slot.unloaded = model, slot.champion, None, False
+
+    def is_ready(self) -> bool:
+        """Return whether every model that should answer does."""
+        return all(slot.champion is not None or slot.unloaded for _, slot in self)

@@ -1,0 +1,33 @@
+"""Errors of this room, under the shared tree: what went wrong, in words that know no protocol."""
+
+from __future__ import annotations
+
+from contracts import AccessError, DataError, FactoryError, ServiceError
+
+
+class AuthenticationError(AccessError):
+    """No key, or one that is not known."""
+
+
+class NotFoundError(DataError):
+    """What the request names does not exist."""
+
+
+class MalformedError(DataError):
+    """A request that cannot be read at all."""
+
+
+class TooLargeError(DataError):
+    """A request body longer than allowed."""
+
+
+class ConflictError(FactoryError):
+    """A request that the present state forbids."""
+
+
+class DeadlineError(ServiceError):
+    """The request's deadline passed before it was answered."""
+
+
+class ModelUnavailableError(ServiceError):
+    """The model is known but not ready to answer."""

@@ -1,0 +1,107 @@
+"""Everything one serving process holds: settings, state, engine, and the loop that follows the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from contracts import FactoryError, OverloadedError
+from store import ReleaseStore, Store, wall_clock_ms
+
+from .access import KeyRing
+from .catalogue import Catalogue
+from .engine import InferenceEngine
+from .metrics import Metrics
+from .settings import ServingSettings
+
+STORE_THREADS = 4
+STORE_QUEUE = 256
+_RETRY_AFTER_S = 1.0
+_Given = ParamSpec("_Given")
+_Found = TypeVar("_Found")
+
+log = logging.getLogger(__name__)
+
+
+class Platform:
+    """One serving process, apart from its protocols.
+
+    Args:
+        settings: what it was told.
+    """
+
+    def __init__(self, settings: ServingSettings) -> None:
+        self.settings = settings
+        self.keys = KeyRing(settings.keys, open_access=settings.open_access)
+        self.metrics = Metrics()
+        self.releases = ReleaseStore(settings.releases_url.get_secret_value())
+        self.engine = InferenceEngine(self.releases, threads=settings.threads)
+        self.store = Store.open(settings.store_url.get_secret_value(), create=True)
+        self.catalogue = Catalogue(self.store)
+        self._threads = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="store")
+        self._waiting = 0
+        self._watch: asyncio.Task[None] | None = None
+        self._seen = -1
+
+    def now_ms(self) -> int:
+        """Return the present time: for what is asked of the world, never for a decision about it."""
+        return wall_clock_ms()
+
+    async def start(self) -> None:
+        """Open the champions and go on following the ledger."""
+        await self.refresh()
+        self._watch = asyncio.create_task(self._follow(), name="follow-ledger")
+
+    async def stop(self) -> None:
+        """Stop following, finish what runs and close everything."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        await asyncio.get_running_loop().run_in_executor(None, self._close)
+
+    def is_alive(self) -> bool:
+        """Return whether the process can still do its work: a dead watcher would serve the past for ever."""
+        return self._watch is not None and not self._watch.done()
+
+    def is_ready(self) -> bool:
+        """Return whether every model answers."""
+        return self.is_alive() and self.engine.models.is_ready()
+
+    async def ask(self, function: Callable[_Given, _Found], *args: _Given.args, **kwargs: _Given.kwargs) -> _Found:
+        """Run a call to the store on its own threads.
+
+        Raises:
+            OverloadedError: if too many calls wait already.
+        """
+        if self._waiting >= STORE_QUEUE:
+            message = f"{self._waiting} requests wait for the store."
+            raise OverloadedError(message, _RETRY_AFTER_S)
+        self._waiting += 1
+        try:
+            call = lambda: function(*args, **kwargs)  # noqa: E731 - executors take no keywords
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        finally:
+            self._waiting -= 1
+
+    async def refresh(self) -> None:
+        """Look at the ledger and open what is new in it."""
+        sequence = await self.ask(self.store.ledger.last_sequence)
+        if sequence != self._seen or not self.engine.models.is_ready():
+            await self.engine.follow(await self.ask(self.store.ledger.champions))
+            self._seen = sequence
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.refresh_s)
+            try:
+                await self.refresh()
+            except FactoryError as exc:  # the store may come back; what is open goes on answering
+                log.warning("the ledger cannot be read: %s", exc)
+
+    def _close(self) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self.engine.close()
+        self.store.close()

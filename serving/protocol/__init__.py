@@ -1,0 +1,21 @@
+"""The Open Inference Protocol, version 2: requests and answers as bytes, for any transport."""
+
+from __future__ import annotations
+
+from .metadata import describe_model, describe_server, model_config
+from .rest import HEADER_LENGTH, InferenceRequest, decode_request, encode_answer, read_json
+from .tensors import decode_tensor, dtype_of, encode_values
+
+__all__ = [
+    "HEADER_LENGTH",
+    "InferenceRequest",
+    "decode_request",
+    "decode_tensor",
+    "describe_model",
+    "describe_server",
+    "dtype_of",
+    "encode_answer",
+    "encode_values",
+    "model_config",
+    "read_json",
+]

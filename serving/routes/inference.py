@@ -1,0 +1,119 @@
+"""The Open Inference Protocol over HTTP."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from serving.answers import JSON, OCTETS, answer
+from serving.errors import NotFoundError
+from serving.inference import run_inference
+from serving.protocol import HEADER_LENGTH, describe_model, describe_server, model_config
+from serving.settings import Role
+
+from .table import Call, Handler, Route
+
+_TAG = "open inference protocol"
+_MODEL = "/v2/models/{name}"
+_VERSION = _MODEL + "/versions/{version}"
+MAXIMUM_BATCH = 4096
+
+
+class Tensor(BaseModel):
+    """One tensor.
+
+    Attributes:
+        name: of the tensor.
+        shape: lengths of its axes.
+        datatype: such as ``FP32``.
+        data: values, flat or nested; ``null`` stands for a missing one. Left out where raw bytes follow.
+        parameters: such as ``binary_data_size``.
+    """
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[Any] | None = None
+    parameters: dict[str, Any] = {}
+
+
+class WantedOutput(BaseModel):
+    """An output that is wanted.
+
+    Attributes:
+        name: of the tensor.
+        parameters: such as ``binary_data``.
+    """
+
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class InferenceBody(BaseModel):
+    """An inference request; published here, decoded by the protocol itself.
+
+    Attributes:
+        id: repeated in the answer.
+        inputs: every input of the model.
+        outputs: those that are wanted; all where left out.
+        parameters: such as ``binary_data_output``.
+    """
+
+    id: str | None = None
+    inputs: list[Tensor]
+    outputs: list[WantedOutput] = []
+    parameters: dict[str, Any] = {}
+
+
+async def _server(_call: Call) -> Response:
+    return answer(describe_server(version("cityforge")))
+
+
+async def _model(call: Call) -> Response:
+    models = call.platform.engine.models
+    found = models.find(call.path["name"], call.path.get("version"))
+    return answer(describe_model(found.manifest, models.versions(found.name)))
+
+
+async def _config(call: Call) -> Response:
+    found = call.platform.engine.models.find(call.path["name"], call.path.get("version"))
+    return answer(model_config(found.manifest, MAXIMUM_BATCH))
+
+
+async def _model_ready(call: Call) -> Response:
+    name, wanted = call.path["name"], call.path.get("version")
+    try:
+        ready = call.platform.engine.models.is_model_ready(name, wanted)
+    except NotFoundError:
+        ready = False
+    return answer({"name": name, "ready": ready}, 200 if ready else 503)
+
+
+async def _infer(call: Call) -> Response:
+    body = await call.body()
+    header_length = call.request.headers.get(HEADER_LENGTH)
+    content, length = await run_inference(
+        call.platform, call.path["name"], call.path.get("version"), body, header_length
+    )
+    if length is None:
+        return Response(content, media_type=JSON)
+    return Response(content, media_type=OCTETS, headers={HEADER_LENGTH: str(length)})
+
+
+def _both(suffix: str, handle: Handler, summary: str, least: Role | None = Role.VIEWER) -> list[Route]:
+    return [Route("GET", path + suffix, least, handle, summary, _TAG) for path in (_MODEL, _VERSION)]
+
+
+ROUTES = (
+    Route("GET", "/v2", Role.VIEWER, _server, "What the server is", _TAG),
+    *_both("", _model, "What a model takes and gives"),
+    *_both("/config", _config, "A model's configuration"),
+    *(
+        Route("POST", path + "/infer", Role.VIEWER, _infer, "Ask a model", _TAG, body=InferenceBody)
+        for path in (_MODEL, _VERSION)
+    ),
+    *_both("/ready", _model_ready, "Whether a model answers", None),
+)
