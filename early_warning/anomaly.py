@@ -102,10 +102,14 @@ def fit_pareto(excesses: NDArray[np.float64]) -> tuple[float, float]:
     return shape, mean * (1 - shape)
 
 
-def accumulate(sums: tuple[float, float], newest: float, slack: float) -> tuple[float, float]:
-    """Return the cumulative sums of drift downwards and upwards after a score."""
+def accumulate(sums: tuple[float, float], newest: float, *, slack: float, clip: float) -> tuple[float, float]:
+    """Return the cumulative sums of drift downwards and upwards after a score.
+
+    A score counts for no more than the clip: one wild reading is no drift.
+    """
     low, high = sums
-    return max(0.0, low - newest - slack), max(0.0, high + newest - slack)
+    counted = min(max(newest, -clip), clip)
+    return max(0.0, low - counted - slack), max(0.0, high + counted - slack)
 
 
 def likelihood_ratio(p: float, shape: float, cap: float) -> float:

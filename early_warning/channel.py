@@ -91,6 +91,7 @@ class Channel:
         self.frozen_ms: int | None = None
         self.quarantined_since_ms: int | None = None
         self.late: list[tuple[int, float]] = []
+        self._warned = False
         self.sightings: tuple[Sighting, ...] = ()
 
     def accept(self, time_ms: int, value: float | None, quality: Quality | None, *, decided_ms: int | None) -> None:
@@ -111,8 +112,14 @@ class Channel:
         """Return whether the sign was heard before, but not for as long as makes it blind."""
         return self.seen_ms is not None and instant_ms - self.seen_ms >= self.sign.blind_after_s * MS
 
-    def screen(self, instant_ms: int) -> None:
-        """Judge the readings that are new at an instant, and mask the newest if it is too unlikely to be normal."""
+    def screen(self, instant_ms: int, *, warned: bool = False) -> None:
+        """Judge the readings that are new at an instant, and mask the newest if it is too unlikely to be normal.
+
+        Args:
+            instant_ms: the instant.
+            warned: whether an episode of the sign is open: what it was opened for is not told again as drift.
+        """
+        self._warned = warned
         step = instant_ms // self.interval_ms
         value = self.history.get(step)
         found = [self._judge(time, late_value, late=True) for time, late_value in sorted(self.late)]
@@ -130,17 +137,21 @@ class Channel:
         row = issued.rows[self._row(issued, time_ms)]
         newest = score(row, self.spec.quantiles, value)
         shock = {direction: p_value(self.scores, newest, direction, self.policy.anomaly) for direction in Direction}
-        drift = {} if late else self._drift(newest)
+        drift = {} if late or self._warned else self._drift(newest)
         expected = (float(row[0]), float(row[self.spec.quantiles.index(0.5)]), float(row[-1]))
         return Sighting(time_ms, value, late, newest, shock, drift, expected)
 
     def _drift(self, newest: float) -> dict[Direction, float]:
-        sums = accumulate(self.sums, newest, self.policy.anomaly.drift_slack)
+        sums = self._accumulate(newest)
         low, high = (
             p_value(past, now, Direction.HIGH, self.policy.anomaly)
             for past, now in zip(self.past_sums, sums, strict=True)
         )
         return {Direction.LOW: low, Direction.HIGH: high, Direction.BOTH: min(1.0, 2 * min(low, high))}
+
+    def _accumulate(self, newest: float) -> tuple[float, float]:
+        policy = self.policy.anomaly
+        return accumulate(self.sums, newest, slack=policy.drift_slack, clip=policy.drift_clip)
 
     def _issued_before(self, time_ms: int) -> Issued | None:
         covering = [
@@ -196,6 +207,7 @@ class Channel:
         current = self.current
         if frozen or step in self.history.masked:
             self.frozen_ms = instant_ms
+            self.sums = (0.0, 0.0)  # a chart that has signalled starts anew (Page 1954)
         elif truth is not None and self.calibration is not None:
             self._learn_steps(step, truth)
             self._learn_extremes(step)
@@ -238,8 +250,8 @@ class Channel:
 
     def _remember(self, newest: float) -> None:
         kept = self.policy.anomaly.scores
+        self.sums = self._accumulate(newest)
         self.scores = np.append(self.scores, np.float32(newest))[-kept:]
-        self.sums = accumulate(self.sums, newest, self.policy.anomaly.drift_slack)
         low, high = self.past_sums
         self.past_sums = (
             np.append(low, np.float32(self.sums[0]))[-kept:],

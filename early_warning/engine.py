@@ -199,11 +199,12 @@ class WarningEngine:
 
     def prepare(self, instant_ms: int) -> list[ForecastRequest]:
         """Judge what is new at an instant and return the forecasts that deciding it takes."""
+        warned = self._desk.open_signs()
         requests = []
         for sign, channel in sorted(self._channels.items()):
             if not channel.is_due(instant_ms):
                 continue
-            channel.screen(instant_ms)
+            channel.screen(instant_ms, warned=sign in warned)
             request = self._request(sign, channel, instant_ms)
             if request is not None:
                 requests.append(request)

@@ -32,6 +32,8 @@ def assemble(
         channel = channels.get(binding.sign)
         if channel is None or channel.spec is None or not channel.is_due(instant_ms):
             continue
+        if binding.use not in ("exceedance", "shock", "drift"):
+            continue  # what a detector brings by itself
         if binding.use == "exceedance":
             statement = _exceedance(binding, channel, issued.get(binding.sign), instant_ms)
         else:

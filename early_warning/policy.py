@@ -40,6 +40,7 @@ class AnomalyPolicy(BaseModel):
         tail_from: fewest scores for which a tail is fitted; below, the p-value ends at 1 / (n + 1).
         smallest_p: no p-value is said to be smaller.
         drift_slack: what the cumulative sum forgives at each step, in half-widths of the outermost interval.
+        drift_clip: the largest score that the cumulative sum counts, in half-widths.
         quarantine_p: a reading less likely than this is masked from the models' context.
         quarantine_s: longest run of masked readings; afterwards the new state counts as normal.
     """
@@ -51,6 +52,7 @@ class AnomalyPolicy(BaseModel):
     tail_from: int = Field(default=100, ge=50)
     smallest_p: float = Field(default=1e-9, gt=0, lt=1e-3)
     drift_slack: float = Field(default=0.3, ge=0)
+    drift_clip: float = Field(default=1.0, gt=0)
     quarantine_p: float = Field(default=1e-4, ge=0, lt=1)
     quarantine_s: int = Field(default=DAY_S, gt=0)
 
