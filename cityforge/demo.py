@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from contracts import (
     Episode,
@@ -47,6 +46,7 @@ FOLDER = "demo"
 STATE_FILE = "replayed.json"
 FIGURES = ("mae", "mae_ratio", "coverage_90", "onnx_parity", "latency_p95_ms")
 MAXIMUM_EPISODES = 500
+BAND_LEVELS = (0.05, 0.5, 0.95)
 
 Say = Callable[[str, float], None]
 """Told what is being done and which share of it, from 0 to 1, is done."""
@@ -125,7 +125,7 @@ def run_demo(settings: Settings, say: Say) -> DemoResult:
         recipe = recipes[trained.index(best)]
         figures = _open_report_window(workspace, recipe, champion)
         _remember(workspace, _fingerprint(best, pack))
-        trained_rows = _model_rows(workspace, trained)
+        trained_rows = _model_rows(workspace, recipes, trained)
     watch.lap("promote")
     series = read_series(recipe.data, recipe.folder)[0]
     say("starting the platform", 0.0)
@@ -150,7 +150,8 @@ def next_steps(report: Path) -> list[str]:
     """Return what to try after the demo."""
     return [
         f"看报告 Open the report: {report}",
-        "看模型 Compare the versions and their gates: cityforge --help, then cityforge show water_main.flow",
+        f"看模型 See versions, gates and lineage: CITYFORGE_HOME={report.parent} cityforge show water_main.flow",
+        f"看训练 Browse the runs: mlflow ui --backend-store-uri sqlite:///{report.parent / 'mlflow.db'}",
         "改规则 Copy the pack and change a rule: cityforge init --pack construction.water_main --to my-main",
         "用自己的数据 Use your own data: cityforge init --from my.csv --to my-city",
         "上线 Serve it: cityforge serve (API docs at /docs)",
@@ -252,28 +253,24 @@ def to_readings(series: Series) -> list[Reading]:
 
 
 def _curves(client: PlatformClient, pack: Pack, recipe: Recipe, series: Series) -> ReplayCurves:
-    """Ask for a forecast every horizon, so that each hour has the band that was issued before it."""
+    """Ask for the forecast of every hour and keep its last step: what was told of each hour a whole horizon before."""
     start = max(0, series.step(to_ms(recipe.windows.report.start)))
     times, values = series.times_ms()[start:], series.values[start:].astype(np.float64)
-    rows: list[NDArray[np.float64]] = []
-    band_times: list[int] = []
-    for origin_ms in times[:: recipe.forecast.horizon]:
-        forecast = _forecast_at(client, series.sign, int(origin_ms))
-        if forecast is None:
-            continue
-        levels = forecast["quantiles"]
-        columns = [levels.index(level) for level in (0.05, 0.5, 0.95)]
-        rows.append(np.asarray(forecast["values"], dtype=np.float64)[:, columns])
-        band_times += [int(origin_ms) + (step + 1) * series.interval_s * 1000 for step in range(len(rows[-1]))]
+    horizon_ms = recipe.forecast.horizon * series.interval_s * 1000
+    band = np.full((len(times), len(BAND_LEVELS)), np.nan)
+    for row, time_ms in enumerate(times):
+        forecast = _forecast_at(client, series.sign, int(time_ms) - horizon_ms)
+        if forecast is not None:
+            band[row] = [forecast["values"][-1][forecast["quantiles"].index(level)] for level in BAND_LEVELS]
     sign = pack.signs[series.sign]
     return ReplayCurves(
         title=f"{sign.title.zh} {sign.title.en}",
         unit=sign.unit,
         times_ms=times,
         values=values,
-        band_times_ms=np.asarray(band_times, dtype=np.int64),
-        band=np.concatenate(rows),
-        band_label="90 % 预测区间 forecast interval, issued every 6 h",
+        band_times_ms=times,
+        band=band,
+        band_label=f"90 % 预测区间 forecast interval, {recipe.forecast.horizon} steps ahead",
     )
 
 
@@ -285,14 +282,17 @@ def _forecast_at(client: PlatformClient, sign: str, origin_ms: int) -> dict[str,
         return None
 
 
-def _model_rows(workspace: Workspace, trained: Sequence[TrainingResult]) -> list[ModelRow]:
-    rows = []
-    versions = {version.version: version for version in workspace.registry.versions(trained[0].name)}
-    for result in trained:
-        version = versions[result.version]
-        figures = {name: result.figures[name] for name in FIGURES if name in result.figures}
-        rows.append(ModelRow(result.version, str(version.manifest.metadata["family"]), str(version.status), figures))
-    return rows
+def _model_rows(workspace: Workspace, recipes: Sequence[Recipe], trained: Sequence[TrainingResult]) -> list[ModelRow]:
+    status = {version.version: str(version.status) for version in workspace.registry.versions(trained[0].name)}
+    return [
+        ModelRow(
+            version=result.version,
+            family=recipe.model.family,
+            status=status[result.version],
+            figures={name: result.figures[name] for name in FIGURES if name in result.figures},
+        )
+        for recipe, result in zip(recipes, trained, strict=True)
+    ]
 
 
 def _report(

@@ -72,7 +72,7 @@ def draw_replay(path: Path, curves: ReplayCurves, episodes: Sequence[Episode]) -
         3, 1, figsize=(13, 8), sharex=True, height_ratios=(3, 3, 1.1), constrained_layout=True, dpi=130
     )
     _draw_curves(axes[0], curves, episodes)
-    axes[0].set_title(f"{curves.title}  ·  cityforge demo", loc="left", fontsize=13, fontweight="bold")
+    axes[0].set_title(f"{curves.title}  ·  cityforge demo", loc="left", fontsize=14)
     axes[0].legend(loc="lower left", ncols=3, frameon=False, fontsize=9)
     _draw_curves(axes[1], curves, episodes)
     low, high = np.nanpercentile(curves.values, (4, 99.9))
@@ -96,8 +96,8 @@ def _draw_curves(axis: Axes, curves: ReplayCurves, episodes: Sequence[Episode]) 
     axis.plot(band_times, curves.band[:, 1], color=BAND_COLOUR, lw=0.8, label="预测中位数 forecast median")
     axis.plot(_dates(curves.times_ms), curves.values, color=FLOW_COLOUR, lw=1.2, label="实测 measured")
     for episode in episodes:
-        end = episode.closed_at or from_ms(int(curves.times_ms[-1]))
-        axis.axvspan(episode.opened_at, end, color=LEVEL_COLOURS[episode.peak_level], alpha=0.16, lw=0)
+        start, end = _span(episode, end_ms=int(curves.times_ms[-1]))
+        axis.axvspan(start, end, color=LEVEL_COLOURS[episode.peak_level], alpha=0.16, lw=0)
     axis.set_ylabel(curves.unit)
     axis.grid(axis="y", alpha=0.25)
     axis.spines[["top", "right"]].set_visible(False)
@@ -108,9 +108,9 @@ def _draw_lanes(axis: Axes, episodes: Sequence[Episode], *, end_ms: int) -> None
     titles: dict[str, str] = {episode.risk: episode.title.zh for episode in reversed(episodes)}
     for lane, (risk, title) in enumerate(titles.items()):
         for episode in (episode for episode in episodes if episode.risk == risk):
-            end = episode.closed_at or from_ms(end_ms)
+            start, end = _span(episode, end_ms=end_ms)
             axis.plot(
-                [episode.opened_at, end],
+                [start, end],
                 [lane, lane],
                 color=LEVEL_COLOURS[episode.peak_level],
                 lw=9,
@@ -121,6 +121,13 @@ def _draw_lanes(axis: Axes, episodes: Sequence[Episode], *, end_ms: int) -> None
     axis.set_yticks([])
     axis.set_ylabel("预警\nepisodes")
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def _span(episode: Episode, *, end_ms: int) -> tuple[float, float]:
+    """Return opening and closing in matplotlib's days; an open episode lasts to the end."""
+    from matplotlib.dates import date2num  # deferred: as above
+
+    return float(date2num(episode.opened_at)), float(date2num(episode.closed_at or from_ms(end_ms)))
 
 
 def _dates(times_ms: NDArray[np.int64]) -> Any:  # matplotlib reads datetime64 as UTC

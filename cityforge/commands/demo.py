@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from rich import box
+from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -15,7 +16,7 @@ from cityforge.demo import DemoResult, demo_settings, describe_report_figures, n
 from cityforge.demo_report import format_time, log_odds, place_path
 from cityforge.invocation import Invocation
 from cityforge.settings import WarningLanguage
-from contracts import Episode, Level, Text
+from contracts import Episode, Level, Procedure, Text
 
 STYLES = {
     Level.GREY: "white on grey50",
@@ -113,25 +114,31 @@ def _warning_table(result: DemoResult, language: WarningLanguage) -> Table:
 
 
 def _explanation(episode: Episode, language: WarningLanguage) -> Panel:
-    explanation, procedure = episode.explanation, episode.procedure
+    explanation = episode.explanation
     if explanation is None:
         raise AssertionError
     table = Table.grid(padding=(0, 2))
-    table.add_row("", f"{log_odds(explanation.prior):+.2f}", "先验 prior", "")
+    table.add_row("", f"{log_odds(explanation.prior):+.2f}", "先验 prior", f"p = {explanation.prior:.3f}")
     for part in explanation.contributions:
         table.add_row(
-            "", f"{part.weight:+.2f}", _say(part.reason, language), f"去掉后 without it p = {part.without:.3f}"
+            "", f"{part.weight:+.2f}", _say(part.reason, language), f"没有它 without it p = {part.without:.3f}"
         )
-    table.add_row("=", f"{log_odds(explanation.posterior):+.2f}", f"p = {explanation.posterior:.3f}", "")
-    if procedure is not None:
-        table.add_row("", "", "", "")
-        table.add_row("", procedure.id, f"[bold]{_say(procedure.title, language)}[/]", _say(procedure.lead, language))
-        for number, step in enumerate(procedure.steps, start=1):
-            table.add_row("", f"{number}.", _say(step, language), "")
+    table.add_row("=", f"{log_odds(explanation.posterior):+.2f}", "", f"[bold]p = {explanation.posterior:.3f}[/]")
+    lines: list[RenderableType] = [table]
     if explanation.counterfactual is not None:
-        table.add_row("", "", _say(explanation.counterfactual, language), "")
-    title = f"为什么 Why: {_say(episode.title, language)} · {format_time(episode.opened_at)}"
-    return Panel(table, title=title, title_align="left", border_style="dim")
+        lines.append(Line(_say(explanation.counterfactual, language), style="dim"))
+    if episode.procedure is not None:
+        lines += ["", *_procedure(episode.procedure, language)]
+    title = f"{format_time(episode.opened_at)} {_say(episode.title, language)}"
+    return Panel(Group(*lines), title=title, title_align="left", border_style="dim")
+
+
+def _procedure(procedure: Procedure, language: WarningLanguage) -> list[RenderableType]:
+    steps = Table.grid(padding=(0, 1))
+    for number, step in enumerate(procedure.steps, start=1):
+        steps.add_row(f"{number}.", _say(step, language))
+    lead = f"牵头 lead: {_say(procedure.lead, language)}"
+    return [Line(f"{procedure.id} {_say(procedure.title, language)} · {lead}", style="bold"), steps]
 
 
 def _say(text: Text, language: WarningLanguage) -> str:
