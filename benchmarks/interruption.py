@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from cityforge.client import PlatformClient
-from cityforge.demo import demo_settings, to_readings
+from cityforge.demo import demo_settings, replay_start, to_readings
 from cityforge.ports import claim_port
 from cityforge.replaying import Step, plan_steps, wait_caught_up
 from cityforge.settings import load_settings
@@ -158,7 +158,7 @@ def _steps() -> list[Step]:
     return plan_steps(
         to_readings(series),
         step_s=series.interval_s,
-        since=recipe.windows.gate.start,
+        since=replay_start(recipe),
         until=min(recipe.windows.report.end, from_ms(series.end_ms)),
     )
 

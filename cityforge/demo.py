@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -227,11 +228,11 @@ def _set_store_aside(settings: Settings) -> None:
 
 
 def _replay(client: PlatformClient, recipe: Recipe, series: Series, say: Say) -> ReplayResult:
-    """Replay gate and report windows: the first gives the models their context, the second is what counts."""
+    """Replay gate and report windows: on the first the runtime rehearses (policy.toml), on the second it decides."""
     steps = plan_steps(
         to_readings(series),
         step_s=series.interval_s,
-        since=recipe.windows.gate.start,
+        since=replay_start(recipe),
         until=min(recipe.windows.report.end, from_ms(series.end_ms)),
     )
     result = replay(client, steps, progress=lambda done, total, at: say(f"replaying {format_utc(at)}", done / total))
@@ -241,6 +242,11 @@ def _replay(client: PlatformClient, recipe: Recipe, series: Series, say: Say) ->
         progress=lambda done, total: say(f"deciding on reading {done} of {total}", done / max(total, 1)),
     )
     return result
+
+
+def replay_start(recipe: Recipe) -> datetime:
+    """Return where a replay begins: one context before the gate window, so that the first forecast has its past."""
+    return recipe.windows.gate.start - timedelta(seconds=recipe.forecast.context * recipe.data.interval_s)
 
 
 def to_readings(series: Series) -> list[Reading]:

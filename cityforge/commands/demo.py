@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text as Line
 
 from cityforge.demo import DemoResult, demo_settings, describe_report_figures, next_steps, run_demo
-from cityforge.demo_report import format_time, log_odds, place_path
+from cityforge.demo_report import format_time, log_odds
 from cityforge.invocation import Invocation
 from cityforge.settings import WarningLanguage
 from contracts import Episode, Level, Procedure, Text
@@ -98,14 +98,17 @@ def _model_table(result: DemoResult) -> Table:
 
 def _warning_table(result: DemoResult, language: WarningLanguage) -> Table:
     table = Table(title="预警 Warnings, 20 April – 16 May, UTC", box=box.SIMPLE_HEAD, title_justify="left")
-    for name in ("级别 level", "开始 opened", "结束 closed", "地点 where", "风险 risk", "p", "牵头 lead"):
-        table.add_column(name)
+    table.add_column("级别 level")
+    for name in ("开始 opened", "结束 closed"):
+        table.add_column(name, no_wrap=True, min_width=11)
+    for name in ("地点 where", "风险 risk", "p", "牵头 lead"):
+        table.add_column(name, overflow="fold")
     for episode in result.episodes:
         table.add_row(
             Line(f" {episode.peak_level} ", style=STYLES[episode.peak_level]),
-            format_time(episode.opened_at),
-            format_time(episode.closed_at) if episode.closed_at else "open",
-            place_path(result.pack.places, episode.place),
+            f"{episode.opened_at:%m-%d %H:%M}",
+            f"{episode.closed_at:%m-%d %H:%M}" if episode.closed_at else "open",
+            _say(result.pack.places[episode.place].name, language),
             _say(episode.title, language),
             f"{episode.explanation.posterior:.2f}" if episode.explanation else "",
             _say(episode.procedure.lead, language) if episode.procedure else "",
