@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -107,8 +108,13 @@ class ServedReplay:
         wait_caught_up(self.client, last)
         return self.client.warnings(limit=PAGE)
 
-    def stop(self) -> None:
-        """Stop the platform."""
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the platform and close the connections."""
+        self.client.__exit__(None, None, None)
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(timeout=30)
@@ -122,17 +128,11 @@ def measure_damage(home: Path, scratch: Path) -> Damage:
         scratch: an empty folder for the two stores.
     """
     steps = _steps()
-    calm = ServedReplay(home, _prepare_store(home, scratch / "calm.db"))
-    try:
+    with ServedReplay(home, _prepare_store(home, scratch / "calm.db")) as calm:
         calm.start()
         expected = calm.finish(calm.feed(steps))
-    finally:
-        calm.stop()
-    rough = ServedReplay(home, _prepare_store(home, scratch / "rough.db"))
-    try:
+    with ServedReplay(home, _prepare_store(home, scratch / "rough.db")) as rough:
         given, kills = _replay_roughly(rough, steps)
-    finally:
-        rough.stop()
     before, after = ({one.model_dump_json() for one in episodes} for episodes in (expected, given))
     return Damage(len(before - after), len(after - before) + len(given) - len(after), kills, len(expected))
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from contracts import AccessError, Answer, DataError, Episode, Incident, OverloadedError, Reading, ServiceError
 
 TIMEOUT_S = 30.0
-UNAUTHORISED, FORBIDDEN, TOO_MANY, UNAVAILABLE = 401, 403, 429, 503
+UNAUTHORISED, FORBIDDEN, UNPROCESSABLE, TOO_MANY, UNAVAILABLE = 401, 403, 422, 429, 503
 FIRST_SERVER_ERROR = 500
 FIRST_ERROR = 400
 ATTEMPTS = 6
@@ -56,9 +56,13 @@ class PlatformClient:
             return False
 
     def post_readings(self, readings: Sequence[Reading]) -> dict[str, Any]:
-        """Post readings; once this returns they survive a crash. Posting the same again changes nothing."""
+        """Post readings; once this returns they survive a crash. Posting the same again changes nothing.
+
+        Returns:
+            ``accepted``, ``duplicates``, ``revisions``, ``last_sequence``, and ``refused``, each with its reason.
+        """
         body = {"readings": [reading.model_dump(mode="json") for reading in readings]}
-        return self._ask("POST", "/readings", json=body)
+        return self._ask("POST", "/readings", json=body, reports=UNPROCESSABLE)
 
     def post_tick(self, time: datetime) -> dict[str, Any]:
         """Tell the platform that event time has come this far."""
@@ -117,16 +121,21 @@ class PlatformClient:
                 pause_s *= 2
         raise AssertionError
 
-    def _send(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+    def _send(self, method: str, path: str, *, reports: int | None = None, **arguments: Any) -> dict[str, Any]:
+        """Send once; ``reports`` is a status whose body is an answer like any other."""
         try:
             answer = self._http.request(method, path, **arguments)
         except httpx.TransportError as exc:
             message = f"{self.url} does not answer ({type(exc).__name__}). Start the platform with `cityforge serve`."
             raise OverloadedError(message, retry_after_s=0.0) from exc
-        if answer.status_code >= FIRST_ERROR:
+        if answer.status_code >= FIRST_ERROR and not _is_report(answer, reports):
             raise _error_of(answer)
         result: dict[str, Any] = answer.json()
         return result
+
+
+def _is_report(answer: httpx.Response, status: int | None) -> bool:
+    return answer.status_code == status and "refused" in answer.json()
 
 
 def _error_of(answer: httpx.Response) -> Exception:

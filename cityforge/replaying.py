@@ -19,6 +19,7 @@ from .client import PlatformClient
 
 MAXIMUM_BATCH = 5_000
 POLL_S = 0.1
+SHOWN_REASONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class ReplayResult:
         accepted: readings that were new to the platform.
         duplicates: readings that it already had.
         revisions: readings that changed a value it had.
+        refused: readings that it did not take.
+        reasons: why, of the first few.
         last_sequence: position of the last item in the platform's inbox.
         until: event time of the last step.
         seconds: time it took.
@@ -49,6 +52,8 @@ class ReplayResult:
     accepted: int
     duplicates: int
     revisions: int
+    refused: int
+    reasons: tuple[str, ...]
     last_sequence: int
     until: str
     seconds: float
@@ -113,7 +118,8 @@ def replay(
     """
     began = time.monotonic()
     counts = {"accepted": 0, "duplicates": 0, "revisions": 0}
-    posted = last_sequence = 0
+    posted = last_sequence = refused = 0
+    reasons: list[str] = []
     for done, step in enumerate(steps, start=1):
         if speed is not None:
             due_s = (step.time_ms - steps[0].time_ms) / 1000 / speed
@@ -123,12 +129,22 @@ def replay(
             posted += len(batch)
             for name in counts:
                 counts[name] += int(report[name])
+            refused += len(report["refused"])
+            reasons.extend(f"{one['sign']}: {one['reason']}" for one in report["refused"])
+            del reasons[SHOWN_REASONS:]
         last_sequence = int(client.post_tick(from_ms(step.time_ms))["last_sequence"])
         if progress is not None:
             progress(done, len(steps), step.time_ms)
     until = format_utc(steps[-1].time_ms)
     return ReplayResult(
-        len(steps), posted, **counts, last_sequence=last_sequence, until=until, seconds=time.monotonic() - began
+        steps=len(steps),
+        posted=posted,
+        **counts,
+        refused=refused,
+        reasons=tuple(reasons),
+        last_sequence=last_sequence,
+        until=until,
+        seconds=time.monotonic() - began,
     )
 
 

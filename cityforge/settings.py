@@ -18,7 +18,7 @@ from typing import Any, Literal, cast
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from contracts import IDENTIFIER, ConfigurationError, Problem
+from contracts import IDENTIFIER, ConfigurationError, Problem, StoreError
 from serving import ApiKey
 
 FILE_NAME = "cityforge.toml"
@@ -128,6 +128,20 @@ class Settings(BaseSettings):
     def home_folder(self) -> Path:
         """The absolute folder of the state."""
         return (self._folder / self.home).resolve()
+
+    def make_home(self) -> Path:
+        """Make the folder of the state if it is not there, and return it.
+
+        Raises:
+            StoreError: if it cannot be made.
+        """
+        folder = self.home_folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            message = f"The folder {str(folder)!r} cannot be made: {exc}. Set `home` to a folder that can be written."
+            raise StoreError(message) from exc
+        return folder
 
     @property
     def store_address(self) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from contracts import DataError, Pack, Place, PlaceTree, ReleaseManifest, Sign, SignCatalogue, StoreError, Task
+from contracts import DataError, Pack, Place, PlaceTree, ReleaseManifest, Sign, SignCatalogue, Task
 from registry import Registry
 from store import ReleaseStore, Store
 
@@ -39,18 +39,8 @@ class Workspace:
 
     @cached_property
     def home(self) -> Path:
-        """The folder of the state, made if it is not there.
-
-        Raises:
-            StoreError: if it cannot be made.
-        """
-        folder = self.settings.home_folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            message = f"The folder {str(folder)!r} cannot be made: {exc}. Set `home` to a folder that can be written."
-            raise StoreError(message) from exc
-        return folder
+        """The folder of the state, made if it is not there."""
+        return self.settings.make_home()
 
     @cached_property
     def store(self) -> Store:

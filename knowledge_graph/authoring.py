@@ -10,7 +10,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints, model_validator
 
 from contracts import IDENTIFIER, Direction, Level, Text
 
@@ -27,7 +27,7 @@ def _both_languages(value: Any) -> Any:
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER)]
-Quantity = str | float
+Quantity = str | Annotated[float, Strict()]
 Phrase = Annotated[Text, BeforeValidator(_both_languages)]
 """A text in both languages, or one word that serves for both, such as a department's name."""
 

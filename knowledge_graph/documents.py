@@ -96,7 +96,9 @@ def parse_document(name: str, text: str, problems: list[Problem]) -> Document | 
         problems.append(Problem(f"{name}:{exc.line}", exc.message, exc.remedy))
         return None
     except MarkedYAMLError as exc:
-        line = exc.problem_mark.line + 1 if exc.problem_mark else 1
+        unclosed = any(word in (exc.context or "") for word in ("flow", "quoted"))
+        mark = exc.context_mark if unclosed and exc.context_mark else exc.problem_mark
+        line = mark.line + 1 if mark else 1
         message = f"is not valid YAML: {exc.problem or exc.context}."
         problems.append(Problem(f"{name}:{line}", message, "Check indentation, colons, quotes and brackets there."))
         return None

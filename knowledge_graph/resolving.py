@@ -56,6 +56,7 @@ class _Resolver:
     surroundings: Surroundings
     problems: list[Problem]
     units: dict[str, str] = field(default_factory=dict)
+    homes: dict[str, Location] = field(default_factory=dict)
 
     def resolve(self, thresholds: list[Threshold]) -> Rule | None:
         entries = self._entries()
@@ -103,6 +104,7 @@ class _Resolver:
                 elif match is None:
                     self._report(location, f"{words.when!r} is no condition.", "Write it like 'tide_m >= 4.55'.")
                 else:
+                    self.homes[name] = location
                     entries[name] = SignWords.model_validate({"source": match[1], match[2]: match[3]})
         return entries
 
@@ -110,7 +112,7 @@ class _Resolver:
         """Return place → sign of an entry: one sign, or each place's own sign of a dimension."""
         if entry.source is None:
             if entry.sequence is None:
-                self._report(("signs", name), f"{name!r} names no source.", "Add 'source:' with the id of a sign.")
+                self._report(self._home(name), f"{name!r} names no source.", "Add 'source:' with the id of a sign.")
             return {}
         catalogue = self.surroundings.signs
         found = [catalogue[entry.source]] if entry.source in catalogue else []
@@ -118,18 +120,18 @@ class _Resolver:
         if not found:
             known = ", ".join(sorted(sign.id for sign in catalogue)[:5])
             message = f"the sign {entry.source!r} is unknown."
-            self._report(("signs", name, "source"), message, f"Add it to signs.csv, or use one of: {known}.")
+            self._report((*self._home(name), "source"), message, f"Add it to signs.csv, or use one of: {known}.")
             return {}
         units = {sign.unit for sign in found}
         if len(units) > 1:
             message = f"signs of the dimension {entry.source!r} have the units {sorted(units)}."
-            self._report(("signs", name, "source"), message, "Give all signs of a dimension one unit.")
+            self._report((*self._home(name), "source"), message, "Give all signs of a dimension one unit.")
         self.units[name] = found[0].unit
         by_place: dict[str, str] = {}
         for sign in found:
             if sign.place in by_place:
                 message = f"{sign.place} has the signs {by_place[sign.place]} and {sign.id} of {entry.source!r}."
-                self._report(("signs", name, "source"), message, "Name the sign instead of the dimension.")
+                self._report((*self._home(name), "source"), message, "Name the sign instead of the dimension.")
             by_place[sign.place] = sign.id
         return by_place
 
@@ -151,7 +153,7 @@ class _Resolver:
         return places
 
     def _condition(self, name: str, entry: SignWords) -> Condition:
-        where: Location = ("signs", name)
+        where: Location = self._home(name)
         unit = self.units.get(name, "")
         used = [transform for transform in _TRANSFORMS if getattr(entry, transform) is not None]
         compared = entry.comparison
@@ -190,7 +192,7 @@ class _Resolver:
         )
 
     def _check_counting(self, name: str, entry: SignWords) -> None:
-        where: Location = ("signs", name)
+        where: Location = self._home(name)
         if (entry.count is None) != (entry.within is None) and entry.sequence is None:
             self._report(
                 where, f"{name!r} has only one of count and within.", "Give both, such as count: 3, within: 7d."
@@ -217,7 +219,7 @@ class _Resolver:
         return window
 
     def _brought(self, name: str, entry: SignWords, horizon_ms: int) -> Brought:
-        where: Location = ("signs", name)
+        where: Location = self._home(name)
         use = entry.brought or ""
         level = None
         if use == "prior":
@@ -263,6 +265,10 @@ class _Resolver:
             known = ", ".join(sorted(self.surroundings.procedures)[:8]) or "none"
             self._report(location, f"the procedure {name!r} is unknown.", f"Add it to procedures.yaml; known: {known}.")
         return found
+
+    def _home(self, name: str) -> Location:
+        """Return where an entry stands: under signs, or in the condition that it is short for."""
+        return self.homes.get(name, ("signs", name))
 
     def _quantity(self, location: Location, text: str | float, unit: str) -> float:
         return self._try(location, lambda: parse_quantity(text, unit)) or 0.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +18,32 @@ from store import Store
 
 from .links import Links
 from .tracking import Tracking, already_there, border
-from .versions import Drift, Model, Version, VersionCard, VersionStatus
+from .versions import Drift, Model, Version, VersionCard, VersionStatus, gates_passed
 
 if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities import LoggedModel
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 CHAMPION_ALIAS = "champion"
 _PAGE = 1000
+_SHA256_TAG = "cityforge.sha256"
+"""Set last: a version without it was never finished, or is none of ours."""
 _GATES = TypeAdapter(tuple[GateResult, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What the ledger says of one model: numbers of the champion and of the one that a rollback brings back."""
+
+    champion: int | None
+    previous: int | None
+
+    def status(self, number: int, gates: tuple[GateResult, ...]) -> VersionStatus:
+        if number == self.champion:
+            return VersionStatus.CHAMPION
+        if number == self.previous:
+            return VersionStatus.PREVIOUS
+        return VersionStatus.CANDIDATE if gates_passed(gates) else VersionStatus.REJECTED
 
 
 class Catalogue:
@@ -35,48 +54,59 @@ class Catalogue:
         self._ledger = store.ledger
         self._links = links
 
-    def create(self, name: str, model_id: str, run_id: str, marks: Mapping[str, str]) -> int:
+    def create(self, name: str, logged: LoggedModel, marks: Mapping[str, str]) -> int:
         """Add a version of a model, made if it is new, and return its number; it is not yet finished."""
         with already_there():
             self._client.create_registered_model(name)
-        tags = {f"cityforge.{key}": value for key, value in marks.items()}
         made = self._client.create_model_version(
-            name, f"models:/{model_id}", run_id=run_id, model_id=model_id, tags=tags
+            name,
+            logged.artifact_location,  # not models:/…, which MLflow looks up at the process-wide address, not here
+            run_id=logged.source_run_id,
+            model_id=logged.model_id,
+            tags={f"cityforge.{key}": value for key, value in marks.items()},
         )
         return int(made.version)
 
     def finish(self, manifest: ReleaseManifest) -> Version:
         """Declare a version whole: only then it is listed, found and promoted."""
         with border(f"Version {manifest.version} of {manifest.name!r} cannot be finished"):
-            self._client.set_model_version_tag(
-                manifest.name, str(manifest.version), "cityforge.sha256", manifest.sha256
-            )
+            self._client.set_model_version_tag(manifest.name, str(manifest.version), _SHA256_TAG, manifest.sha256)
         return self.version(manifest.name, manifest.version)
 
     def find(self, fingerprint: str, name: str | None) -> list[Version]:
         """Return finished versions of a fingerprint, newest first."""
         where = f"tags.`cityforge.fingerprint` = '{fingerprint}'"
-        found = self._search(where if name is None else f"name = '{name}' AND {where}")
-        return sorted(self._read(found), key=lambda version: version.created_at, reverse=True)
+        found = list(self._search(where if name is None else f"name = '{name}' AND {where}"))
+        standings = {one.name: self._standing(one.name) for one in found}
+        versions = [self._version(one, standings[one.name]) for one in found if _SHA256_TAG in one.tags]
+        return sorted(versions, key=lambda version: version.created_at, reverse=True)
 
     def versions(self, name: str) -> list[Version]:
         """Return the finished versions of a model, newest first."""
-        found = sorted(self._read(self._search(f"name = '{name}'")), key=lambda one: one.version, reverse=True)
-        if not found:
+        standing = self._standing(name)
+        listed = [self._version(one, standing) for one in self._finished(name)]
+        if not listed:
             known = ", ".join(model.name for model in self.models()) or "none"
             message = f"No version of {name!r} is registered. Known models: {known}. Train one with `cityforge train`."
             raise PromotionError(message)
-        return found
+        return listed
 
     def version(self, name: str, number: int) -> Version:
         """Return one finished version."""
-        versions = self.versions(name)
-        for version in versions:
-            if version.version == number:
-                return version
-        known = ", ".join(str(version.version) for version in versions[:10])
-        message = f"{name!r} has no version {number!r}. Its newest versions are {known}."
-        raise PromotionError(message)
+        from mlflow.exceptions import MlflowException  # loaded by now
+
+        try:
+            found = self._client.get_model_version(name, str(int(number)))
+        except MlflowException as exc:
+            if exc.error_code != "RESOURCE_DOES_NOT_EXIST":
+                message = f"Version {number} of {name!r} cannot be read: {exc} Check MLflow's address and permissions."
+                raise StoreError(message) from exc
+            found = None
+        if found is None or _SHA256_TAG not in found.tags:
+            known = ", ".join(str(version.version) for version in self.versions(name)[:10])
+            message = f"{name!r} has no version {number!r}. Its newest versions are {known}."
+            raise PromotionError(message)
+        return self._version(found, self._standing(name))
 
     def foremost(self, name: str) -> Version:
         """Return the champion, or the newest version where there is none."""
@@ -84,14 +114,17 @@ class Catalogue:
         return next((one for one in versions if one.status is VersionStatus.CHAMPION), versions[0])
 
     def models(self) -> list[Model]:
-        """Return every model with a finished version, by name."""
-        newest: dict[str, Version] = {}
-        for version in self._read(self._search("")):
-            known = newest.get(version.name)
-            if known is None or version.version > known.version:
-                newest[version.name] = version
+        """Return every model with a finished version, by name; asks once for all, however many versions there are."""
         champions = self._ledger.champions()
-        return [self._model(newest[name], champions.get(name)) for name in sorted(newest)]
+        with border("The models in MLflow cannot be read"):
+            newest = {model.name: _newest(model) for model in self._all_models()}
+        listed = []
+        for name in sorted(newest):
+            if newest[name] is None:  # the newest was never finished: an older one may have been
+                newest[name] = next(iter(self._finished(name)), None)
+            if (found := newest[name]) is not None:
+                listed.append(self._model(found, champions.get(name)))
+        return listed
 
     def card(self, version: Version, manifest: ReleaseManifest) -> VersionCard:
         """Return a version with its run and its entries in the ledger."""
@@ -146,31 +179,32 @@ class Catalogue:
         detail = f"The alias pointed to {pointed}, the ledger names {said}: put back."
         return Drift(name, expected, found, repaired=True, detail=detail)
 
-    def _model(self, newest: Version, champion: LedgerEntry | None) -> Model:
+    def _model(self, newest: ModelVersion, champion: LedgerEntry | None) -> Model:
+        created_at = from_ms(int(newest.tags["cityforge.created_ms"]))
         return Model(
             name=newest.name,
             champion=None if champion is None else champion.manifest.version,
             champion_since=None if champion is None else champion.time,
-            latest=newest.version,
-            updated_at=newest.created_at if champion is None else max(newest.created_at, champion.time),
+            latest=int(newest.version),
+            updated_at=created_at if champion is None else max(created_at, champion.time),
             url=self._links.model(newest.name),
         )
 
-    def _read(self, found: Iterator[ModelVersion]) -> Iterator[Version]:
-        champions = self._ledger.champions()
-        previous = {name: self._ledger.previous(name) for name in champions}
-        for one in found:
-            if "cityforge.sha256" in one.tags:
-                yield self._version(one, champions.get(one.name), previous.get(one.name))
+    def _standing(self, name: str) -> _Standing:
+        champion, previous = self._ledger.champion(name), self._ledger.previous(name)
+        return _Standing(
+            champion=None if champion is None else champion.manifest.version,
+            previous=None if previous is None else previous.manifest.version,
+        )
 
-    def _version(self, found: ModelVersion, champion: LedgerEntry | None, previous: LedgerEntry | None) -> Version:
+    def _version(self, found: ModelVersion, standing: _Standing) -> Version:
         tags, number = found.tags, int(found.version)
         gates = _GATES.validate_json(tags["cityforge.gates"])
         return Version(
             name=found.name,
             version=number,
-            status=_status(number, gates, champion, previous),
-            sha256=tags["cityforge.sha256"],
+            status=standing.status(number, gates),
+            sha256=tags[_SHA256_TAG],
             run_id=found.run_id,
             created_at=from_ms(int(tags["cityforge.created_ms"])),
             gates=gates,
@@ -178,6 +212,10 @@ class Catalogue:
             fingerprint=tags["cityforge.fingerprint"],
             url=self._links.version(found.name, number),
         )
+
+    def _finished(self, name: str) -> list[ModelVersion]:
+        found = [one for one in self._search(f"name = '{name}'") if _SHA256_TAG in one.tags]
+        return sorted(found, key=lambda one: int(one.version), reverse=True)
 
     def _search(self, where: str) -> Iterator[ModelVersion]:
         token: str | None = None
@@ -219,15 +257,9 @@ def make_marks(
     }
 
 
-def _status(
-    number: int, gates: tuple[GateResult, ...], champion: LedgerEntry | None, previous: LedgerEntry | None
-) -> VersionStatus:
-    if champion is not None and champion.manifest.version == number:
-        return VersionStatus.CHAMPION
-    if previous is not None and previous.manifest.version == number:
-        return VersionStatus.PREVIOUS
-    judged = bool(gates) and all(gate.passed for gate in gates)
-    return VersionStatus.CANDIDATE if judged else VersionStatus.REJECTED
+def _newest(model: RegisteredModel) -> ModelVersion | None:
+    newest = max(model.latest_versions, key=lambda one: int(one.version), default=None)
+    return newest if newest is not None and _SHA256_TAG in newest.tags else None
 
 
 def _describe_dataset(entry: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from contracts import IDENTIFIER, ConfigurationError, Problem
 
 MAX_PATH_LENGTH = 240
+MAX_ACTOR_LENGTH = 128
 _IDENTIFIER = re.compile(IDENTIFIER.removeprefix("^").removesuffix("$"))
 _PATH_PART = re.compile(r"[\w][\w .@=+\-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -23,6 +24,17 @@ def check_name(name: str, what: str = "model") -> str:
         remedy = "Use 1 to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit."
         raise refusal(what, f"{name!r} is no valid name of a {what}.", remedy)
     return name
+
+
+def check_actor(actor: str) -> str:
+    """Return who acts: a person or key by name.
+
+    Raises:
+        ConfigurationError: if nobody is named.
+    """
+    if not actor.strip() or len(actor) > MAX_ACTOR_LENGTH or not actor.isprintable():
+        raise refusal(repr(actor), "it names nobody who acts.", "Give the name of the person or key that acts.")
+    return actor
 
 
 def check_artefact_path(path: str) -> str:

@@ -6,6 +6,7 @@ described; ``mlflow.onnx.load_model`` and ``mlflow.pyfunc.load_model`` read it l
 
 from __future__ import annotations
 
+import platform
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from contracts import Signature, TensorSpec
+
+from .tracking import own_warnings_off
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
@@ -31,14 +34,15 @@ def write_package(folder: Path, onnx: Path, signature: Signature, logged: Logged
         signature: its inputs and outputs.
         logged: the entry in MLflow that the files belong to.
     """
-    from mlflow import pyfunc  # loaded by now
-    from mlflow.models import Model, ModelSignature
-    from mlflow.utils.environment import _PythonEnv
+    with own_warnings_off():
+        from mlflow import pyfunc
+        from mlflow.models import Model, ModelSignature
 
     shutil.copyfile(onnx, folder / MODEL_FILE)
     requirements = "".join(f"{name}=={version(name)}\n" for name in _REQUIREMENTS)
     (folder / "requirements.txt").write_text(requirements, encoding="utf-8")
-    _PythonEnv.current().to_yaml(str(folder / "python_env.yaml"))
+    environment = f"python: '{platform.python_version()}'\ndependencies:\n- -r requirements.txt\n"
+    (folder / "python_env.yaml").write_text(environment, encoding="utf-8")
     model = Model(
         run_id=logged.source_run_id,
         model_id=logged.model_id,

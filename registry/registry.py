@@ -21,11 +21,11 @@ from store import ReleaseStore, Store
 
 from .catalogue import Catalogue, make_marks
 from .links import Links
-from .names import check_fingerprint, check_name
+from .names import check_actor, check_fingerprint, check_name
 from .packaging import write_package
 from .runs import Run, open_run
 from .tracking import Tracking, border
-from .versions import Drift, ManifestDraft, Model, Version, VersionCard
+from .versions import Drift, ManifestDraft, Model, Version, VersionCard, gates_passed
 
 _log = logging.getLogger(__name__)
 
@@ -205,17 +205,21 @@ class Registry:
             PromotionError: if the version is unknown, or failed a gate and no override is given.
             ArtefactError: if its released file is missing or damaged.
         """
+        check_actor(actor)
         found = self._catalogue.version(check_name(name), version)
         standing = self._store.ledger.champion(name)
         if standing is not None and (standing.manifest.version, standing.manifest.sha256) == (version, found.sha256):
             return standing
-        overridden = bool(override and override.strip())
-        if not found.passed and not overridden:
-            raise PromotionError(_explain_refusal(found))
-        manifest = self._releases.manifest(found.sha256, name, version)
+        manifest = self._releases.manifest(
+            found.sha256, name, version
+        )  # the gates of record: marks in MLflow can be edited
+        override = (override or "").strip()
+        passed = gates_passed(manifest.gates)
+        if not passed and not override:
+            raise PromotionError(_explain_refusal(manifest))
         self._releases.path(found.sha256)  # verified before the ledger names it
-        action = Action.PROMOTE if found.passed else Action.OVERRIDE
-        entry = self._store.ledger.append(action, manifest, actor, (override or "") if overridden else reason)
+        action = Action.PROMOTE if passed else Action.OVERRIDE
+        entry = self._store.ledger.append(action, manifest, actor, override or reason)
         self._record(entry)
         return entry
 
@@ -226,6 +230,7 @@ class Registry:
             PromotionError: if there is none.
             ArtefactError: if its released file is missing or damaged.
         """
+        check_actor(actor)
         previous = self._store.ledger.previous(check_name(name))
         if previous is None:
             message = f"{name!r} has no earlier champion to go back to. Promote another version instead."
@@ -252,7 +257,7 @@ class Registry:
                 write_package(Path(scratch), onnx, signature, logged)
                 client.log_model_artifacts(logged.model_id, scratch)
             client.finalize_logged_model(logged.model_id, "READY")
-            return self._catalogue.create(name, logged.model_id, run.id, marks)
+            return self._catalogue.create(name, logged, marks)
 
     def _record(self, entry: LedgerEntry) -> None:
         """Write a promotion to the audit and show it in MLflow; the ledger already stands."""
@@ -290,7 +295,7 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _explain_refusal(version: Version) -> str:
+def _explain_refusal(version: ReleaseManifest) -> str:
     failed = [f"{gate.name} ({gate.detail})" for gate in version.gates if not gate.passed]
     why = f"failed {'; '.join(failed)}" if failed else "was not judged by any gate"
     return (

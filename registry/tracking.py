@@ -9,6 +9,7 @@ import fcntl
 import logging
 import os
 import sqlite3
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.orm import configure_mappers
 
 from contracts import SchemaError, StoreError
 
@@ -52,6 +54,7 @@ class Tracking:
         mlflow = load_mlflow()
         with border(f"MLflow at {self.uri!r} cannot be opened"):
             if file is not None:
+                _map_tables()
                 _prepare_file(file, uri)
             self.client: MlflowClient = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
 
@@ -73,7 +76,8 @@ class Tracking:
 def load_mlflow() -> Any:
     """Import mlflow, with telemetry and pickles off."""
     os.environ.update(_SETTINGS)
-    import mlflow  # costs 2 s
+    with own_warnings_off():
+        import mlflow  # costs 2 s
 
     return mlflow
 
@@ -110,6 +114,14 @@ def border(what: str) -> Iterator[None]:
 
 
 @contextmanager
+def own_warnings_off() -> Iterator[None]:
+    """Hide what MLflow's modules warn about themselves while they load: nobody who uses cityforge can mend it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
 def already_there() -> Iterator[None]:
     """Pass over the failure to make what another process has made meanwhile."""
     from mlflow.exceptions import MlflowException  # loaded by now
@@ -119,6 +131,13 @@ def already_there() -> Iterator[None]:
     except MlflowException as exc:
         if exc.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+
+
+def _map_tables() -> None:
+    with own_warnings_off():
+        import mlflow.store.tracking.dbmodels.models  # noqa: F401 - registers the mappings
+
+        configure_mappers()
 
 
 def _prepare_file(file: Path, uri: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +11,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from contracts import ForecastSpec, GateResult, LedgerEntry, ReleaseManifest, Signature, Task
+
+
+def gates_passed(gates: Sequence[GateResult]) -> bool:
+    """Return whether a version was judged and passed every gate."""
+    return bool(gates) and all(gate.passed for gate in gates)
 
 
 class VersionStatus(StrEnum):
@@ -80,7 +86,7 @@ class Version:
     @property
     def passed(self) -> bool:
         """Whether it was judged and passed every gate."""
-        return bool(self.gates) and all(gate.passed for gate in self.gates)
+        return gates_passed(self.gates)
 
 
 @dataclass(frozen=True, slots=True)

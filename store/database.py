@@ -5,6 +5,7 @@ Not a model of the tables (``schema``) and not their history (``migration``).
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,10 +129,10 @@ class Database:
     def _explained(self, verb: str) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as exc:
+        except (SQLAlchemyError, sqlite3.Error) as exc:  # the driver speaks for itself while a connection is set up
             raise self._error(verb, exc) from exc
 
-    def _error(self, verb: str, exc: SQLAlchemyError) -> StoreError:
+    def _error(self, verb: str, exc: Exception) -> StoreError:
         cause = str(getattr(exc, "orig", None) or exc).strip().splitlines()[0]
         remedy = next((advice for sign, advice in _REMEDIES if sign in cause), "See the cause above in the log.")
         message = f"Cannot {verb} the store {self.name!r}: {cause.rstrip('.')}. {remedy}"

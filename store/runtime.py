@@ -65,6 +65,18 @@ class Runtime:
         with self._database.read() as connection:
             return RuntimeState(_offset(connection, shard), _state(connection, shard))
 
+    def value(self, shard: str, key: str) -> Any:
+        """Return what the shard's runtime remembers under one key; None where there is nothing."""
+        query = select(runtime_state.c.document).where(runtime_state.c.shard == shard, runtime_state.c.key == key)
+        with self._database.read() as connection:
+            document = connection.scalar(query)
+        return None if document is None else decode(document, f"The state {key!r}")
+
+    def offset(self, shard: str) -> int:
+        """Return the sequence number of the last inbox item that the shard has dealt with; 0 at the beginning."""
+        with self._database.read() as connection:
+            return _offset(connection, shard)
+
     def shards(self) -> list[str]:
         """Return every shard whose runtime has committed."""
         with self._database.read() as connection:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cityforge.client import PlatformClient
-from cityforge.invocation import Invocation
+from cityforge.invocation import Invocation, RefusedError
 from cityforge.packs import find_pack
 from cityforge.reading_files import read_readings
 from cityforge.replaying import ReplayResult, Step, plan_steps, wait_caught_up
@@ -53,6 +53,10 @@ def replay(
         f"({result.accepted} new, {result.duplicates} known, {result.revisions} revised) in {result.seconds:.1f} s."
     )
     invocation.result(result.as_dict())
+    if result.refused:
+        reasons = "\n".join(f"  - {reason}" for reason in result.reasons)
+        message = f"The platform refused {result.refused} of {result.posted} readings, such as:\n{reasons}"
+        raise RefusedError(message)
 
 
 def choose_readings(pack: Pack, csv: Path | None) -> list[Reading]:

@@ -49,6 +49,8 @@ def test_no_file_passes_500_lines():
 def test_no_function_passes_60_lines():
     long = {}
     for path in sources():
+        if path.parent.name == "versions":  # a migration is a list of tables
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
                 start = node.body[0].end_lineno if ast.get_docstring(node) is not None else node.lineno

@@ -31,8 +31,8 @@ def exceeds(value: float, node: str = "flood.underpass.rain") -> Evidence:
     return say(node, EvidenceKind.EXCEEDANCE, value, group="radar", sign="radar.p_exceed")
 
 
-def ratio(value: float, node: str = "flood.underpass.cam", **kwargs: str) -> Evidence:
-    return say(node, EvidenceKind.LIKELIHOOD, value, **kwargs)
+def ratio(value: float, node: str = "flood.underpass.cam", *, group: str = "", sign: str | None = None) -> Evidence:
+    return say(node, EvidenceKind.LIKELIHOOD, value, group=group, sign=sign)
 
 
 def experience(assessments: Sequence[Assessment]) -> Assessment:

@@ -149,7 +149,7 @@ def test_a_sequence_needs_its_order_and_its_time(tmp_path: Path) -> None:
 
     def run(levels: list[float], tides: list[float]) -> list[bool | None]:
         memory: dict[str, object] = {}
-        found = []
+        found: list[bool | None] = []
         for index, (level, tide) in enumerate(zip(levels, tides, strict=True)):
             facts, memory = rules.watch(
                 memory, "east.a", NOON_MS + index * MINUTE_MS, {"level_cm": level, "tide_m": tide}

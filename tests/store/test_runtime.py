@@ -31,6 +31,9 @@ def test_a_step_is_written_whole(store: Store) -> None:
     store.runtime.commit(lease, step)
     assert store.runtime.load("main") == RuntimeState(2, {"watermark": {"meter": 5}, "timers": [1, 2]})
     assert store.runtime.shards() == ["main"]
+    assert store.runtime.offset("main") == 2
+    assert store.runtime.value("main", "timers") == [1, 2]
+    assert store.runtime.value("main", "none") is None
     assert store.episodes.get(episode.id) == episode
     assert store.incidents.get(incident.id) == incident
     assert store.outbox.pending(10) == [_message()]

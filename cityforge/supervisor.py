@@ -1,0 +1,173 @@
+"""The platform on one machine: serving and runtime as child processes, ready together, stopped together."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pydantic import SecretStr
+
+from contracts import ConfigurationError, Problem
+from operations import RuntimeSettings, runtime_status
+from serving import ApiKey, Role, ServingSettings
+from store import Store
+
+from .client import PlatformClient
+from .packs import find_pack
+from .ports import claim_port
+from .processes import ChildProcess, Part
+from .settings import Settings
+
+SERVING, RUNTIME = "serving", "runtime"
+PARTS = (SERVING, RUNTIME)
+OWN_KEY_NAME = "platform"
+SERVING_VARIABLE, RUNTIME_VARIABLE = "CITYFORGE_SERVING", "CITYFORGE_RUNTIME"
+
+
+class Platform:
+    """Serving and runtime, started on entry, watched, and stopped on exit.
+
+    Each start makes a key of its own, known to the children alone and gone with them; :attr:`client` presents it.
+
+    Args:
+        settings: where state lies, host, port, keys.
+        parts: which processes to start; all by default.
+        report: called with one line when something happens.
+
+    Raises:
+        ServiceError: on entry, if the port is in use or a part does not become ready.
+    """
+
+    def __init__(
+        self, settings: Settings, *, parts: Collection[str] = PARTS, report: Callable[[str], None] | None = None
+    ) -> None:
+        self.settings = settings
+        self.api_key = SecretStr(secrets.token_urlsafe(32))
+        self.url = settings.platform_url
+        self.children: dict[str, ChildProcess] = {}
+        self._parts = tuple(name for name in PARTS if name in parts)
+        self._report = report or (lambda _: None)
+        self._stop = threading.Event()
+
+    def __enter__(self) -> Self:
+        """Start all parts and wait until they are ready."""
+        if not self._parts:
+            message = f"no part to start; choose from {', '.join(PARTS)}"
+            raise ConfigurationError("The supervisor", [Problem("parts", message)])  # noqa: EM101
+        if SERVING in self._parts:
+            port = claim_port(self.settings.host, self.settings.port)
+            self.url = f"http://{_reachable(self.settings.host)}:{port}"
+        elif self.settings.api_key is not None:
+            self.api_key = self.settings.api_key
+        self._prepare_store()
+        try:
+            for name in self._parts:
+                self._start(name)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop all parts."""
+        self.close()
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs."""
+        return self.settings.home_folder / "logs"
+
+    def client(self) -> PlatformClient:
+        """Return a client of this platform; use it in a ``with`` block."""
+        return PlatformClient(self.url, self.api_key)
+
+    def wait(self) -> None:
+        """Block until :meth:`request_stop`."""
+        self._stop.wait()
+
+    def request_stop(self) -> None:
+        """Let :meth:`wait` return; safe in a signal handler."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """Stop all parts, the runtime first, so that it can still ask serving."""
+        for child in reversed(self.children.values()):
+            child.stop()
+
+    def _prepare_store(self) -> None:
+        """Bring the store up to date once, before several processes open it."""
+        self.settings.make_home()
+        Store.open(self.settings.store_address).close()
+
+    def _start(self, name: str) -> None:
+        part = self._serving_part() if name == SERVING else self._runtime_part()
+        child = ChildProcess(part, self.logs, self._report)
+        self.children[name] = child
+        child.start()
+        child.wait_ready()
+        child.keep()
+        self._report(f"{name} is ready (process {child.pid})")
+
+    def _serving_part(self) -> Part:
+        settings = self.settings
+        own = ApiKey(name=OWN_KEY_NAME, role=Role.ADMINISTRATOR, sha256=hash_key(self.api_key.get_secret_value()))
+        values = {
+            "host": settings.host,
+            "port": int(self.url.rpartition(":")[2]),
+            "workers": settings.workers,
+            "store_url": settings.store_address,
+            "releases_url": settings.releases_address,
+            "open_access": settings.open_access,
+            "keys": [key.model_dump(mode="json") for key in (*settings.keys, own)],
+            "shard": settings.shard,
+            "clock": settings.clock,
+            "log_level": settings.log_level,
+        }
+        ServingSettings.model_validate(values)
+        return Part(SERVING, SERVING, {SERVING_VARIABLE: json.dumps(values)}, self._serving_is_ready)
+
+    def _runtime_part(self) -> Part:
+        settings = self.settings
+        values = {
+            "store_url": settings.store_address,
+            "serving_url": self.url,
+            "serving_key": self.api_key.get_secret_value(),
+            "packs": [str(find_pack(name, base=settings.folder)) for name in settings.pack_names()],
+            "shard": settings.shard,
+            "clock": settings.clock,
+            "log_level": settings.log_level,
+        }
+        RuntimeSettings.model_validate(values)
+        since = datetime.now(UTC)
+        return Part(
+            RUNTIME, "operations", {RUNTIME_VARIABLE: json.dumps(values)}, lambda: self._runtime_is_ready(since)
+        )
+
+    def _serving_is_ready(self) -> bool:
+        with self.client() as client:
+            return client.is_ready()
+
+    def _runtime_is_ready(self, since: datetime) -> bool:
+        with Store.open(self.settings.store_address, create=False) as store:
+            status = runtime_status(store, self.settings.shard)
+        return status is not None and status.updated_at >= since
+
+
+def hash_key(key: str) -> str:
+    """Return what is kept of an API key: keys are long and random, so a plain sha256 cannot be guessed back."""
+    return sha256(key.encode()).hexdigest()
+
+
+def _reachable(host: str) -> str:
+    """Return an address at which this machine reaches a server that listens on ``host``."""
+    wildcard = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
+    return wildcard.get(host, f"[{host}]" if ":" in host else host)

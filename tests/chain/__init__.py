@@ -1,0 +1,1 @@
+"""The whole chain, from readings to warnings, as a user runs it."""
