@@ -35,7 +35,6 @@ def write_package(folder: Path, onnx: Path, signature: Signature, logged: Logged
         logged: the entry in MLflow that the files belong to.
     """
     with own_warnings_off():
-        from mlflow import pyfunc
         from mlflow.models import Model, ModelSignature
 
     shutil.copyfile(onnx, folder / MODEL_FILE)
@@ -49,7 +48,13 @@ def write_package(folder: Path, onnx: Path, signature: Signature, logged: Logged
         artifact_path=logged.artifact_location,
         signature=ModelSignature(inputs=_schema(signature.inputs), outputs=_schema(signature.outputs)),
     )
-    pyfunc.add_to_model(model, loader_module="mlflow.onnx", data=MODEL_FILE, python_env="python_env.yaml")
+    model.add_flavor(
+        "python_function",
+        loader_module="mlflow.onnx",
+        python_version=platform.python_version(),
+        data=MODEL_FILE,
+        env={"virtualenv": "python_env.yaml"},
+    )
     model.add_flavor(
         "onnx", onnx_version=version("onnx"), data=MODEL_FILE, providers=["CPUExecutionProvider"], code=None
     )
