@@ -8,9 +8,11 @@ from __future__ import annotations
 from .gates import GateEvidence, GateLimits, at_least, at_most, judge, relative_error
 from .registry import Registry
 from .runs import Run
-from .versions import Drift, ManifestDraft, Model, Version, VersionCard, VersionStatus
+from .versions import Comparison, ComparisonRow, Drift, ManifestDraft, Model, Version, VersionCard, VersionStatus
 
 __all__ = [
+    "Comparison",
+    "ComparisonRow",
     "Drift",
     "GateEvidence",
     "GateLimits",

@@ -6,7 +6,7 @@ Versions that others put into MLflow by hand carry none of our marks and are lef
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from store import Store
 
 from .links import Links
 from .tracking import Tracking, already_there, border
-from .versions import Drift, Model, Version, VersionCard, VersionStatus, gates_passed
+from .versions import Comparison, ComparisonRow, Drift, Model, Version, VersionCard, VersionStatus, gates_passed
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
@@ -28,6 +28,7 @@ CHAMPION_ALIAS = "champion"
 _PAGE = 1000
 _SHA256_TAG = "cityforge.sha256"
 """Set last: a version without it was never finished, or is none of ours."""
+_KINDS = ("status", "gate", "metric", "parameter")
 _GATES = TypeAdapter(tuple[GateResult, ...])
 
 
@@ -139,8 +140,21 @@ class Catalogue:
             tags={key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")},
             datasets=tuple(_describe_dataset(entry) for entry in run.inputs.dataset_inputs),
             history=history,
+            commit=run.data.tags.get("mlflow.source.git.commit", ""),
             run_url=self._links.run(run.info.experiment_id, version.run_id),
         )
+
+    def compare(self, name: str, numbers: Sequence[int]) -> Comparison:
+        """Return versions side by side, asking MLflow once for each of their runs."""
+        versions = tuple(self.version(name, number) for number in numbers)
+        columns: list[dict[tuple[str, str], str | float]] = []
+        for version in versions:
+            with border(f"Run {version.run_id} cannot be read"):
+                run = self._client.get_run(version.run_id)
+            columns.append(_column(version, run.data.metrics, run.data.params))
+        keys = sorted({key for column in columns for key in column}, key=lambda key: (_KINDS.index(key[0]), key[1]))
+        rows = tuple(ComparisonRow(*key, tuple(column.get(key) for column in columns)) for key in keys)
+        return Comparison(name, versions, rows)
 
     def project(self, name: str) -> None:
         """Point the alias at the ledger's champion; again, if another promotion came meanwhile."""
@@ -260,6 +274,15 @@ def make_marks(
 def _newest(model: RegisteredModel) -> ModelVersion | None:
     newest = max(model.latest_versions, key=lambda one: int(one.version), default=None)
     return newest if newest is not None and _SHA256_TAG in newest.tags else None
+
+
+def _column(
+    version: Version, metrics: Mapping[str, float], parameters: Mapping[str, str]
+) -> dict[tuple[str, str], str | float]:
+    gates = {("gate", gate.name): f"{'passed' if gate.passed else 'failed'}: {gate.detail}" for gate in version.gates}
+    measured = {("metric", key): value for key, value in metrics.items() if not key.startswith("gate.")}
+    chosen = {("parameter", key): value for key, value in parameters.items()}
+    return {("status", "status"): version.status.value, **gates, **measured, **chosen}
 
 
 def _describe_dataset(entry: Any) -> dict[str, Any]:

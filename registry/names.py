@@ -22,7 +22,7 @@ def check_name(name: str, what: str = "model") -> str:
     """
     if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
         remedy = "Use 1 to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit."
-        raise refusal(what, f"{name!r} is no valid name of a {what}.", remedy)
+        raise refusal(what, f"{name!r} is no valid {what} name.", remedy)
     return name
 
 

@@ -25,7 +25,7 @@ from .names import check_actor, check_fingerprint, check_name
 from .packaging import write_package
 from .runs import Run, open_run
 from .tracking import Tracking, border
-from .versions import Drift, ManifestDraft, Model, Version, VersionCard, gates_passed
+from .versions import Comparison, Drift, ManifestDraft, Model, Version, VersionCard, gates_passed
 
 _log = logging.getLogger(__name__)
 
@@ -188,6 +188,14 @@ class Registry:
         chosen = self._catalogue.version(name, version) if version else self._catalogue.foremost(check_name(name))
         manifest = self._releases.manifest(chosen.sha256, name, chosen.version)
         return self._catalogue.card(chosen, manifest)
+
+    def compare(self, name: str, versions: Sequence[int]) -> Comparison:
+        """Return versions of a model side by side: status, gates, metrics and parameters.
+
+        Raises:
+            PromotionError: if one of them is not registered.
+        """
+        return self._catalogue.compare(check_name(name), versions)
 
     def champion(self, name: str, at: datetime | None = None) -> LedgerEntry | None:
         """Return who answers, or answered at a time; asks the ledger alone and needs no MLflow."""

@@ -166,8 +166,8 @@ def _newest_revision(found: str | None) -> str:
         SchemaError: if the file's is unknown to it.
     """
     import mlflow.store
-    from alembic.script import ScriptDirectory
-    from alembic.util import CommandError
+    from alembic.script import ScriptDirectory  # deferred: mlflow brings it, and without mlflow it is not needed
+    from alembic.util import CommandError  # deferred: as above
 
     scripts = ScriptDirectory(str(Path(mlflow.store.__file__).parent / "db_migrations"))
     if found is not None:

@@ -112,7 +112,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class VersionCard:
-    """All that is known of one version, from its data to the ledger.
+    """The lineage of one version: data and commit, run, release, and its entries in the ledger.
 
     Attributes:
         version: the version.
@@ -120,6 +120,7 @@ class VersionCard:
         parameters: of its run.
         metrics: last value of each metric of its run.
         tags: of its run, MLflow's own left out.
+        commit: git commit it was made at; empty where there was no repository.
         datasets: name, context and sha256 of the data it was made from.
         history: its entries in the ledger, oldest first.
         run_url: the run's page in MLflow's interface.
@@ -132,6 +133,7 @@ class VersionCard:
     tags: dict[str, str]
     datasets: tuple[dict[str, Any], ...]
     history: tuple[LedgerEntry, ...]
+    commit: str = ""
     run_url: str = ""
 
 
@@ -152,3 +154,38 @@ class Drift:
     found: int | None
     repaired: bool
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRow:
+    """One property of several versions.
+
+    Attributes:
+        kind: ``status``, ``gate``, ``metric`` or ``parameter``.
+        key: its name.
+        values: one for each version, in the order asked; None where a version has none.
+    """
+
+    kind: str
+    key: str
+    values: tuple[str | float | None, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the versions differ in it."""
+        return len(set(self.values)) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Versions of one model, side by side.
+
+    Attributes:
+        name: of the model.
+        versions: the versions, in the order asked.
+        rows: status, gates, metrics and parameters, each sorted by name.
+    """
+
+    name: str
+    versions: tuple[Version, ...]
+    rows: tuple[ComparisonRow, ...]
