@@ -5,6 +5,7 @@ Nothing here talks to a database, a model or a clock: readings, evidence and tim
 
 from __future__ import annotations
 
+from .city import CityPosterior, infer_city
 from .compiled import Assessment, Binding, CompiledRules, compile_rules
 from .facts import Fact
 from .junction import JunctionTree, Posterior
@@ -17,6 +18,7 @@ __all__ = [
     "Assessment",
     "Binding",
     "CheckReport",
+    "CityPosterior",
     "CompiledRules",
     "Fact",
     "JunctionTree",
@@ -28,6 +30,7 @@ __all__ = [
     "TestResult",
     "check",
     "compile_rules",
+    "infer_city",
     "load_procedures",
     "load_rules",
     "run_rule_tests",

@@ -20,8 +20,9 @@ from .network import Network
 Array = NDArray[np.float64]
 MAXIMUM_CELLS = 4_000_000
 """Treewidth budget: cells of all cliques together."""
-_BATCH_CELLS = 1 << 20
-"""Cells that one block of a batch may fill in the largest clique; 8 MiB stays near the cache."""
+_BATCH_CELLS = 1 << 16
+"""Cells that one block of a batch may fill in the largest clique; half a MiB stays in the cache."""
+_SMALLEST_BLOCK = 64
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ class JunctionTree:
         likelihoods, priors = likelihoods or {}, priors or {}
         self._check(targets, likelihoods, priors, batch)
         largest = max(clique.potential.size for clique in self._cliques)
-        step = max(1, _BATCH_CELLS // largest)
+        step = max(_SMALLEST_BLOCK, _BATCH_CELLS // largest)
         marginals = {node: np.empty((self._states[node], batch)) for node in targets}
         log_likelihood = np.empty(batch)
         for start in range(0, batch, step):
