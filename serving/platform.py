@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -19,6 +20,7 @@ from .settings import ServingSettings
 
 STORE_THREADS = 4
 STORE_QUEUE = 256
+LONGEST_RETRY_S = 60.0
 _RETRY_AFTER_S = 1.0
 _Given = ParamSpec("_Given")
 _Found = TypeVar("_Found")
@@ -45,6 +47,8 @@ class Platform:
         self._waiting = 0
         self._watch: asyncio.Task[None] | None = None
         self._seen = -1
+        self._retry_s = settings.refresh_s
+        self._retry_at = 0.0
 
     def now_ms(self) -> int:
         """Return the present time: for what is asked of the world, never for a decision about it."""
@@ -87,11 +91,16 @@ class Platform:
             self._waiting -= 1
 
     async def refresh(self) -> None:
-        """Look at the ledger and open what is new in it."""
+        """Look at the ledger and open what is new in it; what could not be opened is tried again, ever less often."""
         sequence = await self.ask(self.store.ledger.last_sequence)
-        if sequence != self._seen or not self.engine.models.is_ready():
-            await self.engine.follow(await self.ask(self.store.ledger.champions))
-            self._seen = sequence
+        if sequence != self._seen:
+            self._retry_s = self.settings.refresh_s
+        elif not self.engine.models.has_failures() or time.monotonic() < self._retry_at:
+            return
+        await self.engine.follow(await self.ask(self.store.ledger.champions))
+        self._seen = sequence
+        self._retry_at = time.monotonic() + self._retry_s
+        self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
 
     async def _follow(self) -> None:
         while True:

@@ -93,7 +93,8 @@ def _run_worker(listener: socket.socket) -> None:
         backlog=BACKLOG,
     )
     server = _Server(config)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+    refused = contextlib.suppress(SystemExit)  # how the server says that it did not start
+    with refused, asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve([listener]))
     if not server.started:
         message = "The serving process could not start; the lines above tell why."

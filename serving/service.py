@@ -39,15 +39,20 @@ class _Holder:
         assert self._platform is not None, "requests come after the start"  # noqa: S101
         return self._platform
 
+    def open(self) -> None:
+        """Open the platform, so that what is wrong with its store or settings is told at once."""
+        self._platform = Platform(read_settings())
+
     @asynccontextmanager
     async def run(self, _app: Starlette) -> AsyncIterator[None]:
         """Start the platform, and stop it at the end."""
-        self._platform = Platform(read_settings())
-        await self._platform.start()
+        if self._platform is None:
+            self.open()
+        await self.get().start()
         try:
             yield
         finally:
-            await self._platform.stop()
+            await self.get().stop()
 
 
 _holder = _Holder()
@@ -105,7 +110,12 @@ _service.add_asgi_middleware(Front, **_front)
 
 
 def build_asgi() -> Application:
-    """Return the service as an ASGI application with inference clear of BentoML's layers."""
+    """Return the service as an ASGI application with inference clear of BentoML's layers.
+
+    Raises:
+        FactoryError: if settings or state keep it from starting.
+    """
+    _holder.open()
     return Front(_service.to_asgi(is_main=True), **_front)
 
 

@@ -96,6 +96,10 @@ class ModelRepository:
         slot = self.slot(model.name)
         slot.champion, slot.previous, slot.failure, slot.unloaded = model, slot.champion, None, False
 
+    def has_failures(self) -> bool:
+        """Return whether a champion of the ledger could not be opened."""
+        return any(slot.failure is not None for slot in self._slots.values())
+
     def is_ready(self) -> bool:
         """Return whether every model that should answer does."""
         return all(slot.champion is not None or slot.unloaded for _, slot in self)

@@ -1,0 +1,33 @@
+"""One populated city and one running server for the tests that only read, or write what harms no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from serving import Role
+
+from .city import City, populated
+from .running import Server, free_port, run_server, settings_of
+
+
+@pytest.fixture(scope="session")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    made = populated(tmp_path_factory.mktemp("city"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def server(city: City, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = settings_of(city.store_url, city.releases_url, free_port(), clock="ticks", max_body_bytes=1_000_000)
+    with run_server(settings, tmp_path_factory.mktemp("server") / "serving.log") as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx.Client]:
+    with server.client(Role.ADMINISTRATOR) as opened:
+        yield opened
