@@ -7,31 +7,48 @@ from __future__ import annotations
 
 from .city import CityPosterior, infer_city
 from .compiled import Assessment, Binding, CompiledRules, compile_rules
+from .exchange import read_dmn, read_sheet, write_dmn, write_sheet
 from .facts import Fact
 from .junction import JunctionTree, Posterior
+from .learning import Beta, LinkCounts, Verdicts
 from .loading import CheckReport, check, load_procedures, load_rules
+from .mutations import Mutant, MutationReport, run_mutations
 from .network import Network
 from .ruleset import Rule, RuleSet
+from .tables import DecisionTable, HitPolicy, make_table
 from .trials import TestReport, TestResult, run_rule_tests
 
 __all__ = [
     "Assessment",
+    "Beta",
     "Binding",
     "CheckReport",
     "CityPosterior",
     "CompiledRules",
+    "DecisionTable",
     "Fact",
+    "HitPolicy",
     "JunctionTree",
+    "LinkCounts",
+    "Mutant",
+    "MutationReport",
     "Network",
     "Posterior",
     "Rule",
     "RuleSet",
     "TestReport",
     "TestResult",
+    "Verdicts",
     "check",
     "compile_rules",
     "infer_city",
     "load_procedures",
     "load_rules",
+    "make_table",
+    "read_dmn",
+    "read_sheet",
+    "run_mutations",
     "run_rule_tests",
+    "write_dmn",
+    "write_sheet",
 ]

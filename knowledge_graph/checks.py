@@ -107,7 +107,7 @@ def _verify_groups(rule: Rule, document: Document) -> Iterator[Problem]:
 def _verify_tests(rule: Rule, document: Document) -> Iterator[Problem]:
     words = rule.words
     laws = {entry.law for entry in words.signs.values() if entry.law}
-    known = {*words.signs, *words.causes, *words.inhibits, *_DURATIONS}
+    known = {words.risk, *words.signs, *words.causes, *words.inhibits, *_DURATIONS}
     expectations = {"none", *words.levels, *(f"law.{law}" for law in laws), *(f"fact.{name}" for name in words.signs)}
     for index, test in enumerate(words.tests):
         for name in test.given:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,8 @@ from .statements import Ledger, Statement
 from .templates import Template
 
 MAXIMUM_STATEMENTS = 200
-_PAIRS_AMONG = 8
+_SOURCES_AMONG = 6
+_MAXIMUM_TEXT = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,27 +108,40 @@ def _probability(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _counterfactual(template: Template, ledger: Ledger, counted: Sequence[int], bar: float) -> Text | None:
-    """Name the fewest sources, and of these the lightest, without which no level had been reached."""
-    for candidates in _removals(counted):
-        rows = [tuple(ledger.counted(ledger.of_sources(removal))) for removal in candidates]
-        found = _probability(_log_odds(template, ledger.statements, rows))
-        quiet = [(value, removal) for value, removal in zip(found, candidates, strict=True) if value <= bar]
-        if quiet:
-            value, removal = max(quiet, key=lambda pair: pair[0])
-            reasons = [ledger.statements[index].reason for index in removal]
+    """Name the fewest statements without which no level had been reached.
+
+    A statement that is left out lets the next of its source step in, so that this agrees with ``without``.
+    """
+    few = counted[:_SOURCES_AMONG]
+    for size in range(1, len(few) + 1):
+        found = [
+            quiet
+            for sources in itertools.combinations(few, size)
+            if (quiet := _silence(template, ledger, sources, bar)) is not None
+        ]
+        if found:
+            probability, removed = min(found, key=lambda pair: (len(pair[1]), -pair[0]))
+            reasons = [ledger.statements[index].reason for index in removed]
+            zh, en = "」和「".join(text.zh for text in reasons), " and ".join(f"“{text.en}”" for text in reasons)
             return Text(
-                zh=f"若没有「{'」和「'.join(text.zh for text in reasons)}」，概率为 {value:.1%}，不会预警"[:2000],
-                en=f"Without {' and '.join(repr(text.en) for text in reasons)} the probability were {value:.1%}: "
-                "no warning"[:2000],
+                zh=f"若没有「{zh}」，概率为 {probability:.1%}，不会预警"[:_MAXIMUM_TEXT],
+                en=f"Without {en} the probability would be {probability:.1%}: no warning"[:_MAXIMUM_TEXT],
             )
     return None
 
 
-def _removals(counted: Sequence[int]) -> Iterable[list[tuple[int, ...]]]:
-    """Yield sets of sources to leave out, by their counted statement: one, two, then ever more of the strongest."""
-    if counted:
-        yield [(index,) for index in counted]
-    if len(counted) > 1:
-        yield list(itertools.combinations(counted[:_PAIRS_AMONG], 2))
-    for length in range(3, len(counted) + 1):
-        yield [tuple(counted[:length])]
+def _silence(
+    template: Template, ledger: Ledger, sources: Sequence[int], bar: float
+) -> tuple[float, tuple[int, ...]] | None:
+    """Leave out what these sources say, strongest first, until the bar is not reached; None if that never comes."""
+    own = set(ledger.of_sources(sources))
+    removed: list[int] = []
+    while True:
+        counted = ledger.counted(removed)
+        probability = float(_probability(_log_odds(template, ledger.statements, [tuple(counted)]))[0])
+        if probability <= bar:
+            return probability, tuple(removed)
+        remaining = [index for index in counted if index in own]
+        if not remaining:
+            return None
+        removed.append(remaining[0])

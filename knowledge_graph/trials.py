@@ -165,8 +165,9 @@ def _evidence(rule: Rule, place: str, given: Mapping[str, Any], time_ms: int) ->
             continue
         kind, number = EvidenceKind.OBSERVED, float(value)
         brought = rule.brought.get(name)
-        if brought is not None and not isinstance(value, bool):
-            kind = EvidenceKind.EXCEEDANCE if brought.use == "prior" else EvidenceKind.LIKELIHOOD
+        if not isinstance(value, bool):
+            sets_prior = brought is not None and brought.use == "prior"
+            kind = EvidenceKind.EXCEEDANCE if sets_prior else EvidenceKind.LIKELIHOOD
         entry = rule.words.signs.get(name)
         group = (entry.group if entry is not None else None) or rule.signs.get((place, name)) or rule.node(name)
         found.append(

@@ -253,3 +253,17 @@ def test_a_reload_loses_no_timer(tmp_path: Path) -> None:
     assert after.digest != before.digest
     facts, memory = after.watch(memory, "east.a", NOON_MS + 180_000, {"level_cm": 26})
     assert [fact.state for fact in facts] == [True]
+
+
+def test_the_counterfactual_agrees_with_leaving_out(tmp_path: Path) -> None:
+    rules = compiled(tmp_path, TWO_CAMERAS)
+    north = ratio(100, "test.rule.north", group="cameras")
+    south = ratio(400, "test.rule.south", group="cameras")
+    found = experience(rules.assess("east.a", [north, south])).explanation
+    assert found.contributions[0].without > 0.5
+    assert found.counterfactual is not None
+    assert found.counterfactual.en.count("likelihood ratio") == 2
+    weak = experience(rules.assess("east.a", [ratio(3, "test.rule.north", group="cameras"), south])).explanation
+    assert weak.contributions[0].without < 0.5
+    assert weak.counterfactual is not None
+    assert weak.counterfactual.en.count("likelihood ratio") == 1
