@@ -16,6 +16,8 @@ from .history import History
 from .policy import WarningPolicy
 
 MS = 1000
+MAXIMUM_AHEAD = 100_000
+"""Steps that readings may run ahead of the instants decided."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,13 +82,15 @@ class Channel:
         self.spec = spec
         self.policy = policy
         self.interval_ms = sign.interval_s * MS
-        self.history = History(self.interval_ms)
+        self._blind_steps = -(-sign.blind_after_s // sign.interval_s)
+        self._needed = max(spec.context + spec.horizon if spec else 1, self._blind_steps + 1)
+        self.history = History(self.interval_ms, self._needed + MAXIMUM_AHEAD)
         self.calibration: CalibrationState | None = None
         self.pending: list[Issued] = []
         self.scores: Scores = np.empty(0, np.float32)
         self.sums = (0.0, 0.0)
         self.past_sums: tuple[Scores, Scores] = (np.empty(0, np.float32), np.empty(0, np.float32))
-        self.seen_ms: int | None = None
+        self.heard_ms: int | None = None
         self.judged_ms: int | None = None
         self.frozen_ms: int | None = None
         self.quarantined_since_ms: int | None = None
@@ -97,11 +101,16 @@ class Channel:
     def accept(self, time_ms: int, value: float | None, quality: Quality | None, *, decided_ms: int | None) -> None:
         """Take in a reading; one of an instant already decided is kept and judged at the next."""
         usable = None if quality is Quality.BAD else value
+        is_late = decided_ms is not None and self.history.step_of(time_ms) * self.interval_ms <= decided_ms
+        if is_late and decided_ms is not None and time_ms <= decided_ms - self._needed * self.interval_ms:
+            return  # no context and no truth can need it
+        if usable is not None and self.history.holds(time_ms, usable):
+            return
         self.history.put(time_ms, usable)
         if usable is None:
             return
-        self.seen_ms = time_ms if self.seen_ms is None else max(time_ms, self.seen_ms)
-        if decided_ms is not None and self.history.step_of(time_ms) * self.interval_ms <= decided_ms:
+        self.heard_ms = time_ms if self.heard_ms is None else min(time_ms, self.heard_ms)
+        if is_late:
             self.late.append((time_ms, usable))
 
     def is_due(self, instant_ms: int) -> bool:
@@ -109,8 +118,13 @@ class Channel:
         return instant_ms % self.interval_ms == 0
 
     def is_blind(self, instant_ms: int) -> bool:
-        """Return whether the sign was heard before, but not for as long as makes it blind."""
-        return self.seen_ms is not None and instant_ms - self.seen_ms >= self.sign.blind_after_s * MS
+        """Return whether the sign was heard before, but not within the time after which it is blind."""
+        since_ms = instant_ms - self.sign.blind_after_s * MS
+        if self.heard_ms is None or self.heard_ms > since_ms:
+            return False
+        newest = instant_ms // self.interval_ms
+        steps = range(newest, newest - self._blind_steps - 1, -1)
+        return not any(self.history.get(k) is not None and self.history.time_of(k) > since_ms for k in steps)
 
     def screen(self, instant_ms: int, *, warned: bool = False) -> None:
         """Judge the readings that are new at an instant, and mask the newest if it is too unlikely to be normal.
@@ -276,8 +290,7 @@ class Channel:
             newest = max(sighting.time_ms for sighting in self.sightings)
             self.judged_ms = newest if self.judged_ms is None else max(newest, self.judged_ms)
         self.late, self.sightings = [], ()
-        needed = self.spec.context + self.spec.horizon if self.spec else 1
-        self.history.trim(instant_ms // self.interval_ms - needed)
+        self.history.trim(instant_ms // self.interval_ms - self._needed)
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON, but for the calibration, which others read too."""
@@ -287,13 +300,13 @@ class Channel:
             "scores": pack_array(self.scores),
             "sums": list(self.sums),
             "past_sums": [pack_array(past) for past in self.past_sums],
-            "times": [self.seen_ms, self.judged_ms, self.frozen_ms, self.quarantined_since_ms],
+            "times": [self.heard_ms, self.judged_ms, self.frozen_ms, self.quarantined_since_ms],
             "late": [list(reading) for reading in self.late],
         }
 
     def restore(self, state: dict[str, Any], calibration: dict[str, Any] | None) -> None:
         """Restore :meth:`to_json` and the calibration; forecasts of another shape than is now asked for are dropped."""
-        self.history = History.from_json(self.interval_ms, state["history"])
+        self.history = History.from_json(self.interval_ms, self.history.capacity, state["history"])
         self.calibration = None if calibration is None else CalibrationState.from_json(calibration)
         waiting = [Issued(origin, unpack_array(rows), learnable) for origin, rows, learnable in state["pending"]]
         shape = (self.spec.horizon + 2, len(self.spec.quantiles)) if self.spec else None
@@ -301,5 +314,5 @@ class Channel:
         self.scores = unpack_array(state["scores"])
         self.sums = (state["sums"][0], state["sums"][1])
         self.past_sums = (unpack_array(state["past_sums"][0]), unpack_array(state["past_sums"][1]))
-        self.seen_ms, self.judged_ms, self.frozen_ms, self.quarantined_since_ms = state["times"]
+        self.heard_ms, self.judged_ms, self.frozen_ms, self.quarantined_since_ms = state["times"]
         self.late = [(int(time), float(value)) for time, value in state["late"]]

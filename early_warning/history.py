@@ -19,6 +19,7 @@ class History:
 
     Attributes:
         interval_ms: length of a step.
+        capacity: most steps that are kept: a reading far ahead pushes the oldest out, one further back is not taken.
         first: the step of ``values[0]``.
         values: one value a step; None where missing.
         lags: how long before its step's end a value was read, where that is not zero.
@@ -26,6 +27,7 @@ class History:
     """
 
     interval_ms: int
+    capacity: int
     first: int = 0
     values: list[float | None] = field(default_factory=list)
     lags: dict[int, int] = field(default_factory=dict)
@@ -44,21 +46,31 @@ class History:
             return
         if value is None and (known is None or self.lags.get(step, 0) != lag):
             return
-        self._reach(step)
+        if not self._reach(step):
+            return
         self.values[step - self.first] = value
         self.lags.pop(step, None)
         if lag and value is not None:
             self.lags[step] = lag
 
-    def _reach(self, step: int) -> None:
-        if not self.values:
-            self.first = step
+    def _reach(self, step: int) -> bool:
+        """Make room for a step; return whether there is."""
+        newest = self.first + len(self.values) - 1
+        if not self.values or step - newest >= self.capacity:
+            self.first, self.values, newest = step, [None], step
+        if newest - step >= self.capacity:
+            return False
         if step < self.first:
             self.values[:0] = [None] * (self.first - step)
             self.first = step
-        missing = step - (self.first + len(self.values) - 1)
-        if missing > 0:
-            self.values.extend([None] * missing)
+        self.values.extend([None] * (step - newest))
+        self.trim(max(step, newest) - self.capacity + 1)
+        return True
+
+    def holds(self, time_ms: int, value: float) -> bool:
+        """Return whether this very reading is kept already."""
+        step = self.step_of(time_ms)
+        return self.get(step) == value and self.time_of(step) == time_ms
 
     def get(self, step: int) -> float | None:
         """Return the value of a step; None where missing."""
@@ -78,9 +90,10 @@ class History:
     def trim(self, step: int) -> None:
         """Forget everything before a step."""
         surplus = min(step - self.first, len(self.values))
-        if surplus > 0:
-            del self.values[:surplus]
-            self.first += surplus
+        if surplus <= 0:
+            return
+        del self.values[:surplus]
+        self.first += surplus
         self.lags = {k: lag for k, lag in self.lags.items() if k >= step}
         self.masked = {k for k in self.masked if k >= step}
 
@@ -94,10 +107,11 @@ class History:
         }
 
     @classmethod
-    def from_json(cls, interval_ms: int, state: dict[str, Any]) -> History:
+    def from_json(cls, interval_ms: int, capacity: int, state: dict[str, Any]) -> History:
         """Restore :meth:`to_json`."""
         return cls(
             interval_ms,
+            capacity,
             state["first"],
             list(state["values"]),
             {int(k): int(lag) for k, lag in state["lags"]},

@@ -165,7 +165,7 @@ def local_models(folder: Path) -> LocalModels:
 
 def flow(hours: int, *, seed: int = 7, drops: Mapping[int, float] | None = None) -> list[float]:
     """Return hourly values around 100 with some of them replaced."""
-    values = (100 + 0.4 * np.random.default_rng(seed).standard_normal(hours)).round(3).tolist()
+    values: list[float] = (100 + 0.4 * np.random.default_rng(seed).standard_normal(hours)).round(3).tolist()
     for hour, value in (drops or {}).items():
         values[hour] = value
     return values
