@@ -23,6 +23,7 @@ MAXIMUM_CELLS = 4_000_000
 _BATCH_CELLS = 1 << 16
 """Cells that one block of a batch may fill in the largest clique; half a MiB stays in the cache."""
 _SMALLEST_BLOCK = 64
+_LARGEST_BLOCK_CELLS = 1 << 22
 
 
 @dataclass(slots=True)
@@ -102,7 +103,7 @@ class JunctionTree:
         likelihoods, priors = likelihoods or {}, priors or {}
         self._check(targets, likelihoods, priors, batch)
         largest = max(clique.potential.size for clique in self._cliques)
-        step = max(_SMALLEST_BLOCK, _BATCH_CELLS // largest)
+        step = max(1, min(max(_SMALLEST_BLOCK, _BATCH_CELLS // largest), _LARGEST_BLOCK_CELLS // largest))
         marginals = {node: np.empty((self._states[node], batch)) for node in targets}
         log_likelihood = np.empty(batch)
         for start in range(0, batch, step):

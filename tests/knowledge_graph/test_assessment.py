@@ -196,7 +196,7 @@ def test_the_counterfactual_names_the_fewest_sources(tmp_path: Path) -> None:
     rules = compiled(tmp_path, UNDERPASS)
     found = experience(rules.assess("east.a", [exceeds(0.9), ratio(2)])).explanation.counterfactual
     assert found is not None
-    assert found.en == ("Without 'radar.p_exceed: forecast exceedance 90.0%' the probability were 0.4%: no warning")
+    assert found.en == ("Without “radar.p_exceed: forecast exceedance 90.0%” the probability would be 0.4%: no warning")
     assert "不会预警" in found.zh
     both = experience(rules.assess("east.a", [exceeds(0.9), ratio(400)])).explanation.counterfactual
     assert both is not None
