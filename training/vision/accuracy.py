@@ -1,0 +1,151 @@
+"""How good boxes are: mean average precision as COCO defines it, over all and by class.
+
+The COCO evaluation itself is the package faster-coco-eval's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from faster_coco_eval import COCO, COCOeval_faster
+from numpy.typing import NDArray
+
+from contracts import Array
+
+IOU_MATCH = 0.5
+_MAXIMUM_BOXES = 100
+_MAP, _MAP50, _RECALL = 0, 1, 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Boxes:
+    """Boxes of one picture.
+
+    Attributes:
+        boxes: (box, 4) left, top, right, bottom in pixels.
+        classes: (box,) int64.
+        scores: (box,); None for labelled boxes.
+    """
+
+    boxes: Array
+    classes: Array
+    scores: Array | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Accuracy:
+    """Figures of one set of pictures.
+
+    Attributes:
+        map50_95: mean over classes and overlaps .50 to .95; NaN where nothing is labelled.
+        map50: mean over classes at an overlap of .50.
+        recall: mean recall at 100 boxes a picture.
+        class_map50: map50 of each class; NaN where a class has no labelled box.
+        pictures: number of pictures.
+        boxes: number of labelled boxes.
+    """
+
+    map50_95: float
+    map50: float
+    recall: float
+    class_map50: tuple[float, ...]
+    pictures: int
+    boxes: int
+
+
+def measure_accuracy(labelled: Sequence[Boxes], found: Sequence[Boxes], classes: int) -> Accuracy:
+    """Compare found with labelled boxes, picture by picture.
+
+    Args:
+        labelled: one entry a picture.
+        found: one entry a picture, with scores.
+        classes: number of classes.
+    """
+    total = sum(len(entry.boxes) for entry in labelled)
+    if total == 0:
+        nan = float("nan")
+        return Accuracy(nan, nan, nan, (nan,) * classes, len(labelled), 0)
+    truth = COCO(_document(labelled, classes))
+    rows = [
+        (index, *_xywh(box), score, int(label))
+        for index, entry in enumerate(found)
+        for box, score, label in zip(entry.boxes, _scores(entry), entry.classes, strict=True)
+    ]
+    answers = truth.loadRes(np.array(rows, dtype=np.float64)) if rows else None
+    if answers is None:
+        return Accuracy(0.0, 0.0, 0.0, _nothing_found(labelled, classes), len(labelled), total)
+    evaluation = COCOeval_faster(truth, answers, "bbox", print_function=lambda *_: None)
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    precision = evaluation.eval["precision"][0, :, :, 0, -1]  # (recall, class) at an overlap of .50
+    by_class = tuple(float(column.mean()) if column.max() > -1 else float("nan") for column in precision.T)
+    stats = [float(value) for value in evaluation.stats]
+    return Accuracy(stats[_MAP], stats[_MAP50], stats[_RECALL], by_class, len(labelled), total)
+
+
+def _nothing_found(labelled: Sequence[Boxes], classes: int) -> tuple[float, ...]:
+    present = {int(label) for entry in labelled for label in entry.classes}
+    return tuple(0.0 if index in present else float("nan") for index in range(classes))
+
+
+def _document(labelled: Sequence[Boxes], classes: int) -> dict[str, list[dict[str, object]]]:
+    annotations: list[dict[str, object]] = []
+    for index, entry in enumerate(labelled):
+        for box, label in zip(entry.boxes, entry.classes, strict=True):
+            left, top, width, height = _xywh(box)
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,  # 0 would count as "no match"
+                    "image_id": index,
+                    "category_id": int(label),
+                    "bbox": [left, top, width, height],
+                    "area": width * height,
+                    "iscrowd": 0,
+                }
+            )
+    return {
+        "images": [{"id": index} for index in range(len(labelled))],
+        "annotations": annotations,
+        "categories": [{"id": index, "name": str(index)} for index in range(classes)],
+    }
+
+
+def _xywh(box: Array) -> tuple[float, float, float, float]:
+    left, top, right, bottom = (float(value) for value in box)
+    return left, top, right - left, bottom - top
+
+
+def _scores(entry: Boxes) -> Array:
+    return np.ones(len(entry.boxes)) if entry.scores is None else entry.scores
+
+
+def match_boxes(labelled: Boxes, found: Boxes, iou: float = IOU_MATCH) -> NDArray[np.int64]:
+    """Match found to labelled boxes of the same class, best score first, each labelled box once.
+
+    Returns:
+        (found box,) index of the labelled box it hit, or -1.
+    """
+    hit = np.full(len(found.boxes), -1, dtype=np.int64)
+    overlaps = box_iou(found.boxes, labelled.boxes)
+    overlaps[found.classes[:, None] != labelled.classes[None]] = 0
+    free = np.ones(len(labelled.boxes), dtype=bool)
+    for index in np.argsort(-_scores(found), kind="stable"):
+        candidates = np.where(free, overlaps[index], 0)
+        if len(candidates) and candidates.max() >= iou:
+            hit[index] = candidates.argmax()
+            free[hit[index]] = False
+    return hit
+
+
+def box_iou(first: Array, second: Array) -> NDArray[np.float64]:
+    """Return overlaps (first, second) of boxes given as left, top, right, bottom."""
+    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared = (high - low).clip(min=0).prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(axis=1) for boxes in (first, second)]
+    union = areas[0][:, None] + areas[1][None] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
