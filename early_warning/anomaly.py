@@ -7,8 +7,8 @@ probability-weighted moments: Hosking and Wallis 1987). Slow drift is found by t
 scores (Page 1954).
 
 A p-value is not a likelihood ratio. :func:`likelihood_ratio` turns one into the other by a curve whose mean under
-"nothing is wrong" is one, whatever its shape (Sellke, Bayarri and Berger 2001; Vovk and Wang 2021), capped. Its shape
-is fitted from history by :func:`fit_shape`.
+"nothing is wrong" is one, whatever its shape (Sellke, Bayarri and Berger 2001; Vovk and Wang 2021), capped by the rule
+and by what history supports (:func:`supported_ratio`). Its shape is fitted from history by :func:`fit_shape`.
 """
 
 from __future__ import annotations
@@ -121,6 +121,21 @@ def likelihood_ratio(p: float, shape: float, cap: float) -> float:
         cap: the largest ratio that is ever told.
     """
     return min(cap, shape * math.pow(p, shape - 1))
+
+
+def supported_ratio(calm: int, steps: int) -> float:
+    """Return the largest likelihood ratio that calm history can support, never below one.
+
+    Of ``calm`` scores none was as extreme, and the rules' probabilities are of an onset within a horizon, so history
+    holds ``calm / steps`` independent chances of a false alarm without one. The 95 % upper bound of their rate is then
+    three over their number (the rule of three: Hanley and Lippman-Hand 1983), and a ratio of the chance under trouble,
+    at most one, to that rate is at most a third of it. A tail that is extrapolated beyond history cannot claim more.
+
+    Args:
+        calm: scores remembered or known to be less extreme.
+        steps: readings in one horizon of the rule.
+    """
+    return max(1.0, calm / max(steps, 1) / 3)
 
 
 def fit_shape(p_values: Sequence[float]) -> float:

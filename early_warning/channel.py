@@ -51,6 +51,7 @@ class Sighting:
         score: its anomaly score; None without a forecast issued before it.
         shock: p-value of its score by direction; empty without a score.
         drift: p-value of the cumulative sum by direction; empty without a score, and for a late reading.
+        calm: how many calm scores are known to be less extreme than its own, by direction.
         expected: lowest quantile, median and highest quantile that were issued for it; None without a forecast.
     """
 
@@ -60,6 +61,7 @@ class Sighting:
     score: float | None = None
     shock: dict[Direction, float] = field(default_factory=dict)
     drift: dict[Direction, float] = field(default_factory=dict)
+    calm: dict[Direction, int] = field(default_factory=dict)
     expected: tuple[float, float, float] | None = None
 
     @property
@@ -88,6 +90,8 @@ class Channel:
         self.calibration: CalibrationState | None = None
         self.pending: list[Issued] = []
         self.scores: Scores = np.empty(0, np.float32)
+        self.judged = 0
+        self.records = (0.0, 0.0)
         self.sums = (0.0, 0.0)
         self.past_sums: tuple[Scores, Scores] = (np.empty(0, np.float32), np.empty(0, np.float32))
         self.heard_ms: int | None = None
@@ -153,7 +157,18 @@ class Channel:
         shock = {direction: p_value(self.scores, newest, direction, self.policy.anomaly) for direction in Direction}
         drift = {} if late or self._warned else self._drift(newest)
         expected = (float(row[0]), float(row[self.spec.quantiles.index(0.5)]), float(row[-1]))
-        return Sighting(time_ms, value, late, newest, shock, drift, expected)
+        calm = {direction: self._calm(newest, direction) for direction in Direction}
+        return Sighting(time_ms, value, late, newest, shock, drift, calm, expected)
+
+    def _calm(self, newest: float, direction: Direction) -> int:
+        """Return how many calm scores were less extreme: all ever judged, if it breaks their record."""
+        low, high = self.records
+        broken = {
+            Direction.LOW: newest < low,
+            Direction.HIGH: newest > high,
+            Direction.BOTH: abs(newest) > max(-low, high),
+        }
+        return self.judged if broken[direction] else self.scores.size
 
     def _drift(self, newest: float) -> dict[Direction, float]:
         sums = self._accumulate(newest)
@@ -264,6 +279,8 @@ class Channel:
 
     def _remember(self, newest: float) -> None:
         kept = self.policy.anomaly.scores
+        self.judged += 1
+        self.records = (min(newest, self.records[0]), max(newest, self.records[1]))
         self.sums = self._accumulate(newest)
         self.scores = np.append(self.scores, np.float32(newest))[-kept:]
         low, high = self.past_sums
@@ -298,6 +315,7 @@ class Channel:
             "history": self.history.to_json(),
             "pending": [[issued.origin_ms, pack_array(issued.rows), issued.learnable] for issued in self.pending],
             "scores": pack_array(self.scores),
+            "judged": [self.judged, *self.records],
             "sums": list(self.sums),
             "past_sums": [pack_array(past) for past in self.past_sums],
             "times": [self.heard_ms, self.judged_ms, self.frozen_ms, self.quarantined_since_ms],
@@ -312,6 +330,7 @@ class Channel:
         shape = (self.spec.horizon + 2, len(self.spec.quantiles)) if self.spec else None
         self.pending = [issued for issued in waiting if issued.rows.shape == shape]
         self.scores = unpack_array(state["scores"])
+        self.judged, self.records = state["judged"][0], (state["judged"][1], state["judged"][2])
         self.sums = (state["sums"][0], state["sums"][1])
         self.past_sums = (unpack_array(state["past_sums"][0]), unpack_array(state["past_sums"][1]))
         self.heard_ms, self.judged_ms, self.frozen_ms, self.quarantined_since_ms = state["times"]

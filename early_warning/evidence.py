@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contracts import Direction, Evidence, EvidenceKind, format_utc
 from knowledge_graph import Binding
 
-from .anomaly import likelihood_ratio
+from .anomaly import likelihood_ratio, supported_ratio
 from .channel import Channel, Issued, Sighting
 from .exceedance import CERTAIN, exceedance, over_horizon
 
@@ -52,7 +52,9 @@ def _anomaly(binding: Binding, channel: Channel) -> Evidence | None:
     if not by_p:
         return None
     p, sighting = min(by_p, key=lambda pair: pair[0])
-    ratio = likelihood_ratio(p, binding.shape, binding.cap)
+    calm = sighting.calm[binding.direction] if binding.use == "shock" else channel.scores.size
+    supported = supported_ratio(calm, round(binding.horizon_s / channel.sign.interval_s))
+    ratio = likelihood_ratio(p, binding.shape, min(binding.cap, supported))
     return Evidence(
         node=binding.node,
         place=binding.place,
@@ -61,7 +63,7 @@ def _anomaly(binding: Binding, channel: Channel) -> Evidence | None:
         group=binding.group,
         time_ms=sighting.time_ms,
         sign=binding.sign,
-        note=_describe(sighting, channel.sign.unit, f"p = {p:.1e}"),
+        note=_describe(sighting, channel.sign.unit, f"p = {p:.1e}, ×{ratio:.3g} (n = {calm})"),
     )
 
 

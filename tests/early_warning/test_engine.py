@@ -123,8 +123,8 @@ def test_a_statutory_rule_fires_whatever_the_budget_says(tmp_path: Path, models:
 
 
 def test_an_exhausted_budget_raises_the_bar_and_says_so(tmp_path: Path, models: LocalModels) -> None:
-    drops = dict.fromkeys((100, 110, 120, 130, 140), 90.0)
-    values = stream(flow(150, drops=drops))
+    drops = dict.fromkeys((500, 510, 520, 530, 540), 90.0)
+    values = stream(flow(550, drops=drops))
     anomaly = AnomalyPolicy(tail_from=50)
     generous = WarningPolicy(budget=BudgetPolicy(per_risk=None, per_district=None), anomaly=anomaly)
     tight = WarningPolicy(budget=BudgetPolicy(per_risk=1, per_district=None, window_s=10**6), anomaly=anomaly)
