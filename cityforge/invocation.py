@@ -52,6 +52,7 @@ class Invocation:
     def __init__(self, *, json_output: bool = False, config: Path | None = None) -> None:
         self.json_output = json_output
         self._config = config
+        self._has_answered = False
         self.out = Console(quiet=json_output, highlight=False)
         self.log = Console(stderr=True, highlight=False)
 
@@ -77,6 +78,14 @@ class Invocation:
         """Print the result as one JSON object with ``--json``; call it once, at the end."""
         if self.json_output:
             print_json(data)
+            self._has_answered = True
+
+    def fail(self, exc: BaseException) -> None:
+        """Report an error on stderr, and with ``--json`` on stdout, unless a result stands there already."""
+        if self.json_output and not self._has_answered:
+            print_json({"error": {"type": type(exc).__name__, "message": str(exc), "problems": _problems(exc)}})
+        self.log.print(f"[bold red]{type(exc).__name__}[/]", end=" ")
+        self.log.print(str(exc), markup=False, soft_wrap=True)
 
     def progress(self) -> Progress:
         """Return a progress display on stderr; silent with ``--json`` or where stderr is no terminal."""
@@ -123,10 +132,7 @@ def end_badly(invocation: Invocation, exc: BaseException) -> ExitCode:
     if isinstance(exc, KeyboardInterrupt):
         invocation.note("Interrupted.")
         return ExitCode.INTERRUPTED
-    if invocation.json_output:
-        print_json({"error": {"type": type(exc).__name__, "message": str(exc), "problems": _problems(exc)}})
-    invocation.log.print(f"[bold red]{type(exc).__name__}[/]", end=" ")
-    invocation.log.print(str(exc), markup=False, soft_wrap=True)
+    invocation.fail(exc)
     if isinstance(exc, ConfigurationError):
         return ExitCode.MISUSED
     return ExitCode.REFUSED if isinstance(exc, RefusedError) else ExitCode.FAILED

@@ -72,7 +72,7 @@ COMMANDS: dict[str, Entry] = {
         panel=_KNOW,
         commands={
             "check": Entry("Check rules, every problem at once.", "cityforge.commands.rules:check"),
-            "test": Entry("Run the tests that rules carry.", "cityforge.commands.rules:test"),
+            "test": Entry("Run the tests that rules carry.", "cityforge.commands.rules:run_tests"),
         },
     ),
 }

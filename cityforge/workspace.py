@@ -98,14 +98,16 @@ class Workspace:
         return len(places), len(signs)
 
     def assign_signs(self, manifest: ReleaseManifest) -> dict[str, str | None]:
-        """Let a champion forecast the signs of its manifest.
+        """Let a champion forecast the signs of its manifest that the store knows.
 
         Returns:
             The signs that change hands, each with the model that forecast it before.
         """
         if manifest.task is not Task.FORECAST:
             return {}
+        known = {sign.id for sign in self.store.signs.all()}
         before = self.store.assignments.all()
-        changed = {sign: before.get(sign) for sign in manifest.signs if before.get(sign) != manifest.name}
+        mine = [sign for sign in manifest.signs if sign in known]
+        changed = {sign: before.get(sign) for sign in mine if before.get(sign) != manifest.name}
         self.store.assignments.put_all(dict.fromkeys(changed, manifest.name))
         return changed

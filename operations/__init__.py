@@ -7,11 +7,13 @@ from .configuration import assign, compile_packs, configure, read_policy
 from .questions import Answer, LocalModels, Respondent
 from .runtime import run_runtime
 from .settings import RuntimeSettings, read_settings
+from .silence import Finding, explain_silence
 from .status import RuntimeStatus, runtime_status
 
 __all__ = [
     "Answer",
     "Backtest",
+    "Finding",
     "LocalModels",
     "Respondent",
     "RuntimeSettings",
@@ -20,6 +22,7 @@ __all__ = [
     "backtest",
     "compile_packs",
     "configure",
+    "explain_silence",
     "read_policy",
     "read_settings",
     "run_runtime",

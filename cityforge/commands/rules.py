@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from cityforge.invocation import Invocation
+from cityforge.invocation import Invocation, RefusedError
 from cityforge.packs import load_packs
 from contracts import ConfigurationError, Pack, Problem
-from knowledge_graph import RuleSet, compile_rules, load_procedures, load_rules
+from knowledge_graph import RuleSet, compile_rules, load_procedures, load_rules, run_rule_tests
 
 PackArguments = Annotated[
     list[str] | None, typer.Argument(help="Packs: folders or names; default those of the settings.", show_default=False)
@@ -35,6 +36,28 @@ def check(invocation: Invocation, packs: PackArguments = None) -> None:
         table.add_row(*(str(value) for value in row.values()))
     invocation.show(table)
     invocation.result({"packs": rows})
+
+
+def run_tests(invocation: Invocation, packs: PackArguments = None) -> None:
+    """Run the tests that the rules carry: given these signs, expect this level. Exit code 3 says that one failed.
+
+    [bold]Example[/bold]
+
+        cityforge rules test water_main
+    """
+    reports = [(pack, run_rule_tests(rules)) for pack, rules in load_all_rules(chosen_packs(invocation, packs))]
+    results = [(pack.header.id, result) for pack, report in reports for result in report.results]
+    failures = [(pack, result) for pack, result in results if not result.passed]
+    table = Table("pack", "rule", "test", "kind", "detail", title="Tests that failed")
+    for name, result in failures:
+        table.add_row(name, result.rule, str(result.index + 1), result.kind, result.detail)
+    if failures:
+        invocation.show(table)
+    invocation.show(f"{len(results) - len(failures)} of {len(results)} tests passed.")
+    invocation.result({"passed": not failures, "tests": [{"pack": name, **asdict(result)} for name, result in results]})
+    if failures:
+        message = f"{len(failures)} of {len(results)} tests of rules failed."
+        raise RefusedError(message)
 
 
 def chosen_packs(invocation: Invocation, names: list[str] | None) -> list[Pack]:

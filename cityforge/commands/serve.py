@@ -54,9 +54,8 @@ def serve(
         cityforge serve --host 0.0.0.0 --port 8080 --workers 4
         CITYFORGE_URL=http://serving:3000 cityforge serve --only runtime
     """
-    settings = adapt(
-        invocation.settings, host=host, port=port, workers=workers, open_access=open_access or None, clock=clock
-    )
+    options = {"host": host, "port": port, "workers": workers, "clock": clock}
+    settings = adapt(invocation.settings, open_access=open_access or None, **options)
     with invocation.workspace(settings) as workspace:
         places, signs = workspace.import_packs()
         invocation.note(f"{signs} signs at {places} places imported from {len(workspace.packs)} packs")

@@ -57,7 +57,7 @@ def lineage_table(card: VersionCard) -> Table:
         "signs": ", ".join(card.manifest.signs) or "-",
         "run": f"{card.version.run_id} {card.run_url}".strip(),
         "fingerprint": card.version.fingerprint or "-",
-        **{key: value for key, value in card.tags.items() if key != "fingerprint"},
+        **{key: value for key, value in card.tags.items() if not key.startswith(("fingerprint", "verdict", "gate."))},
         **{f"data ({one.get('context', '')})": f"{one.get('name')} {one.get('sha256', '')}" for one in card.datasets},
         **card.parameters,
     }

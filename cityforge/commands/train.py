@@ -13,7 +13,7 @@ from cityforge.invocation import Invocation, RefusedError
 from cityforge.packs import find_pack, load_packs
 from cityforge.tables import gates_table
 from cityforge.workspace import Workspace
-from contracts import ConfigurationError, Problem
+from contracts import ConfigurationError, Pack, Problem, load_pack
 from registry import Registry
 from training import Recipe, TrainingResult, load_recipe
 from training import train as train_recipe
@@ -42,6 +42,7 @@ def train(
     """
     with invocation.workspace() as workspace:
         loaded = load_recipes(find_recipes(workspace, recipes or []))
+        workspace.import_packs(packs_of(loaded))
         results = train_all(invocation, workspace.registry, loaded, force=force)
         promoted = promote_passed(workspace, results) if promote else []
     for result in results:
@@ -81,6 +82,12 @@ def find_recipes(workspace: Workspace, names: list[str]) -> list[Path]:
         title = "The command"
         raise ConfigurationError(title, problems)
     return paths
+
+
+def packs_of(recipes: list[Recipe]) -> list[Pack]:
+    """Return the packs in whose folder ``recipes/`` the recipes lie, so that their signs are known to the store."""
+    folders = dict.fromkeys(recipe.folder.resolve().parent for recipe in recipes)
+    return [load_pack(folder) for folder in folders if (folder / "pack.toml").is_file()]
 
 
 def load_recipes(paths: list[Path]) -> list[Recipe]:
