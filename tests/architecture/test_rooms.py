@@ -15,7 +15,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 ROOMS = [package for package in PACKAGES if package != "scenarios"]
 NOT_INSTALLED = {"tests", "benchmarks", "docs", "deploy"}
-LAZY = {"torch", "ultralytics", "mlflow", "ray"}
+LAZY = {"torch", "torchvision", "ultralytics", "mlflow", "ray"}
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "misc"}
 MISTAKEN_FOR_YOLOV5 = {"yolo.py", "common.py", "experimental.py"}
 MAXIMUM_FILE_LINES = 500
