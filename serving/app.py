@@ -16,11 +16,9 @@ from starlette.types import Lifespan
 from contracts import FactoryError
 
 from .answers import JSON, answer_error, error_body
-from .bodies import ClientGoneError
 from .platform import Platform
 from .routes import ROUTES, Call, Route
 
-CLIENT_GONE = 499
 log = logging.getLogger(__name__)
 
 
@@ -47,8 +45,6 @@ def _endpoint(route: Route, platform: Callable[[], Platform]) -> Callable[[Reque
             if route.least is not None:
                 principal = held.keys.admit(request.scope["headers"], route.least)
             return await route.handle(Call(held, request, principal))
-        except ClientGoneError:
-            return Response(status_code=CLIENT_GONE)
         except FactoryError as exc:
             return answer_error(exc)
 

@@ -6,14 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from .errors import DeadlineError, MalformedError, TooLargeError
+from .errors import ClientGoneError, DeadlineError, MalformedError, TooLargeError
 
 BODY_TIMEOUT_S = 60.0
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-
-
-class ClientGoneError(Exception):
-    """The client has closed the connection: nobody waits for an answer."""
 
 
 async def read_body(scope: MutableMapping[str, Any], receive: Receive, limit: int) -> bytes:
@@ -49,7 +45,8 @@ async def _read_chunks(message: MutableMapping[str, Any], receive: Receive, limi
     size = 0
     while True:
         if message["type"] == "http.disconnect":
-            raise ClientGoneError
+            text = "The client left before its request was whole."
+            raise ClientGoneError(text)
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > limit:

@@ -25,6 +25,10 @@ class ConflictError(FactoryError):
     """A request that the present state forbids."""
 
 
+class ClientGoneError(FactoryError):
+    """The caller has left: nobody waits for an answer."""
+
+
 class DeadlineError(ServiceError):
     """The request's deadline passed before it was answered."""
 

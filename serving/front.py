@@ -14,8 +14,9 @@ from typing import Any
 from contracts import FactoryError
 
 from .answers import JSON, OCTETS, error_body
-from .bodies import ClientGoneError, Receive, read_body
-from .inference import run_inference
+from .bodies import Receive, read_body
+from .errors import ClientGoneError
+from .inference import Asked, run_inference
 from .platform import Platform
 from .protocol import HEADER_LENGTH
 from .settings import Role
@@ -68,11 +69,12 @@ class Front:
             platform.keys.admit(scope["headers"], Role.VIEWER)
             name, version = _model_of(scope["path"])
             body = await read_body(scope, receive, platform.settings.max_body_bytes)
-            content, length = await run_inference(platform, name, version, body, _header_length(scope))
-        except FactoryError as exc:
-            await _send_error(send, exc)
+            asked = Asked(name, version, scope["headers"], receive)
+            content, length = await run_inference(platform, asked, body)
         except ClientGoneError:
             return
+        except FactoryError as exc:
+            await _send_error(send, exc)
         except Exception:
             log.exception("inference failed")
             message = "This failed here, not on your side; the log of the server tells more."
@@ -95,13 +97,6 @@ class Front:
 def _model_of(path: str) -> tuple[str, str | None]:
     name, _, version = path[len(_MODELS) : -len(_INFER)].partition(_VERSIONS)
     return name, version or None
-
-
-def _header_length(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == _HEADER_LENGTH:
-            return str(value, "latin-1")
-    return None
 
 
 def _headers(media_type: str) -> list[tuple[bytes, bytes]]:

@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+import math
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from contracts import FactoryError
 
-from .protocol import decode_request, encode_answer
+from .access import Headers
+from .engine import DEFAULT_URGENCY, Gone, Priority, Urgency
+from .errors import MalformedError
+from .protocol import HEADER_LENGTH, decode_request, encode_answer
 
 if TYPE_CHECKING:
     from .platform import Platform
 
+PRIORITY, DEADLINE = b"x-priority", b"x-deadline-ms"
+LONGEST_TIMEOUT_S = 3600.0
+_HEADER_LENGTH = HEADER_LENGTH.encode()
 
-async def run_inference(
-    platform: Platform, name: str, version: str | None, body: bytes, header_length: str | None
-) -> tuple[bytes, int | None]:
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request says beside its body.
+
+    Attributes:
+        name: of the model.
+        version: one that is open; None for the champion.
+        headers: of the request.
+        gone: returns once the client has left; None where that cannot be known.
+    """
+
+    name: str
+    version: str | None
+    headers: Headers
+    gone: Gone | None = None
+
+
+async def run_inference(platform: Platform, asked: Asked, body: bytes) -> tuple[bytes, int | None]:
     """Answer one request of the Open Inference Protocol.
 
     Args:
         platform: whose models answer.
-        name: of the model.
-        version: one that is open; None for the champion.
-        body: JSON, followed by raw tensors where ``header_length`` is given.
-        header_length: length of the JSON in bytes, as its header says.
+        asked: what is asked of whom.
+        body: JSON, followed by raw tensors where a header says how long the JSON is.
 
     Returns:
         The body of the answer, and the length of its JSON part where raw tensors follow it.
@@ -31,16 +54,62 @@ async def run_inference(
     Raises:
         FactoryError: of the kind that tells what is wrong.
     """
-    model = platform.engine.models.find(name, version)
+    model = platform.engine.models.find(asked.name, asked.version)
     counts = platform.metrics.of_model(model.name)
     started = time.perf_counter()
     try:
-        request = decode_request(body, header_length)
-        result = await platform.engine.infer(name, request.feeds, version)
-        encoded = encode_answer(name, result.model.version, result.outputs, request)
+        told = {name: str(value, "latin-1") for name, value in asked.headers if name in _READ}
+        request = decode_request(body, told.get(_HEADER_LENGTH))
+        urgency = read_urgency(told, request.parameters)
+        result = await platform.engine.infer(asked.name, request.feeds, asked.version, urgency=urgency, gone=asked.gone)
+        encoded = encode_answer(asked.name, result.model.version, result.outputs, request)
     except FactoryError:
         counts.failed.inc()
         raise
     counts.answered.inc()
     counts.seconds.observe(time.perf_counter() - started)
     return encoded
+
+
+_READ = frozenset((_HEADER_LENGTH, PRIORITY, DEADLINE))
+
+
+def read_urgency(headers: Mapping[bytes, str], parameters: Mapping[str, Any]) -> Urgency:
+    """Return how urgent a request is, by its headers or by the protocol's parameters.
+
+    Args:
+        headers: ``x-priority`` (alarm, interactive or bulk) and ``x-deadline-ms``; they win.
+        parameters: ``priority`` (1 alarm, 2 interactive, 3 bulk, 0 default) and ``timeout`` in microseconds.
+
+    Raises:
+        MalformedError: if one of them cannot be read.
+    """
+    priority, deadline = headers.get(PRIORITY), headers.get(DEADLINE)
+    if priority is None and deadline is None and not ("priority" in parameters or "timeout" in parameters):
+        return DEFAULT_URGENCY
+    rank = parameters.get("priority", 0) if priority is None else priority
+    timeout_s = _seconds(parameters.get("timeout"), 1e-6) if deadline is None else _seconds(deadline, 1e-3)
+    return Urgency(_priority(rank), timeout_s)
+
+
+def _priority(rank: object) -> Priority:
+    if rank in (0, "0"):
+        return DEFAULT_URGENCY.priority
+    for priority in Priority:
+        if rank == priority.value or str(rank).upper() == priority.name:
+            return priority
+    message = f"The priority {rank!r} is none of alarm (1), interactive (2) and bulk (3)."
+    raise MalformedError(message)
+
+
+def _seconds(given: object, unit_s: float) -> float:
+    if given in (None, 0):
+        return DEFAULT_URGENCY.timeout_s
+    try:
+        seconds = float(str(given)) * unit_s
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= LONGEST_TIMEOUT_S:
+        message = f"The deadline {given!r} must be positive and at most {LONGEST_TIMEOUT_S:.0f} s."
+        raise MalformedError(message)
+    return seconds

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from .engine import InferenceEngine, Result
+from .batcher import Batcher, Priority
+from .engine import DEFAULT_URGENCY, Gone, InferenceEngine, Result, Urgency
 from .release import ServedModel, open_release
 from .repository import ModelRepository, Slot
 
-__all__ = ["InferenceEngine", "ModelRepository", "Result", "ServedModel", "Slot", "open_release"]
+__all__ = [
+    "DEFAULT_URGENCY",
+    "Batcher",
+    "Gone",
+    "InferenceEngine",
+    "ModelRepository",
+    "Priority",
+    "Result",
+    "ServedModel",
+    "Slot",
+    "Urgency",
+    "open_release",
+]

@@ -96,6 +96,11 @@ class ModelRepository:
         slot = self.slot(model.name)
         slot.champion, slot.previous, slot.failure, slot.unloaded = model, slot.champion, None, False
 
+    def holds(self, model: ServedModel) -> bool:
+        """Return whether a version is open here."""
+        slot = self._slots.get(model.name, Slot())
+        return model is slot.champion or model is slot.previous
+
     def has_failures(self) -> bool:
         """Return whether a champion of the ledger could not be opened."""
         return any(slot.failure is not None for slot in self._slots.values())

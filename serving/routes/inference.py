@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from serving.answers import JSON, OCTETS, answer
 from serving.errors import NotFoundError
-from serving.inference import run_inference
+from serving.inference import Asked, run_inference
 from serving.protocol import HEADER_LENGTH, describe_model, describe_server, model_config
 from serving.settings import Role
 
@@ -94,10 +94,8 @@ async def _model_ready(call: Call) -> Response:
 
 async def _infer(call: Call) -> Response:
     body = await call.body()
-    header_length = call.request.headers.get(HEADER_LENGTH)
-    content, length = await run_inference(
-        call.platform, call.path["name"], call.path.get("version"), body, header_length
-    )
+    asked = Asked(call.path["name"], call.path.get("version"), call.request.scope["headers"])
+    content, length = await run_inference(call.platform, asked, body)
     if length is None:
         return Response(content, media_type=JSON)
     return Response(content, media_type=OCTETS, headers={HEADER_LENGTH: str(length)})
