@@ -12,7 +12,6 @@ from registry.environment import read_commit
 
 from .conftest import FAILED, Workbench
 
-
 GIT = shutil.which("git") or "git"
 
 
@@ -109,10 +108,8 @@ def test_artefacts_stay_inside_the_run(bench: Workbench) -> None:
 
 def test_an_experiment_needs_a_safe_name(bench: Workbench) -> None:
     with (
-        pytest.raises(ConfigurationError, match="no valid name of a experiment"),
-        bench.registry.run(  # noqa: SIM117
-            "../water", "x", parameters={}
-        ),
+        pytest.raises(ConfigurationError, match="no valid experiment name"),
+        bench.registry.run("../water", "x", parameters={}),
     ):
         pass
 
