@@ -75,7 +75,7 @@ signs:
 risk: loss
 causes:
   low_ahead: {yes: 7, of: 10, prior: {yes: 1, of: 1000}, basis: E}
-leak: {yes: 1, of: 100, basis: E}
+leak: {yes: 1, of: 300, basis: E}
 horizon: 3h
 levels:
   yellow: {cost: 1, loss: 10}
