@@ -5,10 +5,13 @@ Nothing here talks to a database, a model or a clock: readings, evidence and tim
 
 from __future__ import annotations
 
+from .checking import NextCheck
 from .city import CityPosterior, infer_city
 from .compiled import Assessment, Binding, CompiledRules, compile_rules
 from .exchange import read_dmn, read_sheet, write_dmn, write_sheet
 from .facts import Fact
+from .graphs import rule_graph, rule_schema, write_graphml
+from .interview import Interview, Question
 from .junction import JunctionTree, Posterior
 from .learning import Beta, LinkCounts, Verdicts
 from .loading import CheckReport, check, load_procedures, load_rules
@@ -19,6 +22,12 @@ from .tables import DecisionTable, HitPolicy, make_table
 from .trials import TestReport, TestResult, run_rule_tests
 
 __all__ = [
+    "Interview",
+    "NextCheck",
+    "Question",
+    "rule_graph",
+    "rule_schema",
+    "write_graphml",
     "Assessment",
     "Beta",
     "Binding",

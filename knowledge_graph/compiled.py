@@ -20,6 +20,7 @@ from contracts import (
 )
 
 from .authoring import Status
+from .checking import NextCheck, rank_checks
 from .facts import Fact
 from .reasoning import Judgement, judge
 from .ruleset import Rule, RuleSet
@@ -198,10 +199,7 @@ class CompiledRules:
         self, template: Template, place: str, evidence: Sequence[Evidence], facts: Sequence[Fact]
     ) -> list[Assessment]:
         rule = template.rule
-        statements: list[Statement] = [
-            *(found for fact in facts if (found := statement_of_fact(template, fact)) is not None),
-            *(statement_of_evidence(template, item, self._titles) for item in evidence),
-        ]
+        statements = self._statements(template, evidence, facts)
         bars = rule.bars
         judgement = judge(template, statements, min(bars.values()))
         spoke = tuple(sorted({s.evidence.sign for s in statements if s.evidence.sign is not None}))
@@ -220,6 +218,29 @@ class CompiledRules:
             cause=rule.words.cause or rule.id,
         )
         return [experience, *self._laws(rule, place, facts, judgement)]
+
+    def next_checks(
+        self, place: str, risk: str, evidence: Sequence[Evidence] = (), facts: Sequence[Fact] = ()
+    ) -> list[NextCheck]:
+        """Rank what somebody could go and look at, by what knowing it would save at the rule's lowest level.
+
+        Raises:
+            KnowledgeError: if the risk has no rule at the place.
+        """
+        template = next((found for found in self._at_place(self._at, place) if found.rule.id == risk), None)
+        if template is None:
+            message = f"No rule {risk!r} applies to {place!r}. Name a risk that is assessed there."
+            raise KnowledgeError(message)
+        own = [item for item in evidence if item.node.startswith(f"{risk}.")]
+        statements = self._statements(template, own, [fact for fact in facts if fact.risk == risk])
+        lowest = min(template.rule.words.levels.values(), key=lambda words: words.bar)
+        return rank_checks(template, statements, cost=lowest.cost, loss=lowest.loss)
+
+    def _statements(self, template: Template, evidence: Sequence[Evidence], facts: Sequence[Fact]) -> list[Statement]:
+        return [
+            *(found for fact in facts if (found := statement_of_fact(template, fact)) is not None),
+            *(statement_of_evidence(template, item, self._titles) for item in evidence),
+        ]
 
     @staticmethod
     def _laws(rule: Rule, place: str, facts: Sequence[Fact], judgement: Judgement) -> list[Assessment]:

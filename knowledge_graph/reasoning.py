@@ -70,17 +70,16 @@ def judge(template: Template, statements: Sequence[Statement], bar: float) -> Ju
     return Judgement(probability, explanation)
 
 
-def infer_probability(template: Template, statements: Sequence[Statement]) -> float:
-    """Return the probability alone, with the same counting as :func:`judge`."""
+def counted_statements(template: Template, statements: Sequence[Statement]) -> list[int]:
+    """Return the indices of the statements that count, strongest first."""
     alone = _log_odds(template, statements, [(), *((index,) for index in range(len(statements)))])
-    counted = Ledger(statements, alone[1:] - alone[0]).counted()
-    return float(_probability(_log_odds(template, statements, [tuple(counted)]))[0])
+    return Ledger(statements, alone[1:] - alone[0]).counted()
 
 
-def _log_odds(
+def evidence_arrays(
     template: Template, statements: Sequence[Statement], rows: Sequence[tuple[int, ...]]
-) -> NDArray[np.float64]:
-    """Return the risk's log-odds for each selection of statements, in one batch."""
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
+    """Return likelihoods and priors by node for several selections of statements, one column each."""
     likelihoods: dict[str, NDArray[np.float64]] = {}
     priors: dict[str, NDArray[np.float64]] = {}
     for row, selection in enumerate(rows):
@@ -94,6 +93,14 @@ def _log_odds(
             else:
                 array = likelihoods.setdefault(statement.target, np.ones((vector.size, len(rows))))
                 array[:, row] *= vector
+    return likelihoods, priors
+
+
+def _log_odds(
+    template: Template, statements: Sequence[Statement], rows: Sequence[tuple[int, ...]]
+) -> NDArray[np.float64]:
+    """Return the risk's log-odds for each selection of statements, in one batch."""
+    likelihoods, priors = evidence_arrays(template, statements, rows)
     log_odds, possible = template.log_odds(likelihoods, priors, len(rows))
     if not possible.all():
         worst = max((row for row, fine in zip(rows, possible, strict=True) if not fine), key=len)
