@@ -75,6 +75,12 @@ docs: setup ## Check the documentation against the code and build the API pages 
 bench: setup ## The main job's figures, as one JSON object in the last line
 	$(BIN)/python -m benchmarks.demo --json
 
+.PHONY: peers-knowledge
+peers-knowledge: setup ## An environment with the peers of `python -m benchmarks.knowledge`
+	@test -x .venv-peers-knowledge/bin/python || $(PYTHON) -m venv .venv-peers-knowledge
+	$(BIN)/uv pip install --python .venv-peers-knowledge/bin/python 'pyagrum>=2' clipspy zen-engine numpy
+	$(BIN)/uv pip install --python .venv-peers-knowledge/bin/python --no-deps pgmpy==1.1.2
+
 .PHONY: serve
 serve: setup ## Serve the champions and run the warning runtime
 	$(BIN)/cityforge serve
