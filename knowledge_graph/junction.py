@@ -6,6 +6,7 @@ so that every multiplication and sum runs over contiguous memory. Messages are s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -228,8 +229,9 @@ class JunctionTree:
         cliques: list[frozenset[str]] = []
         cells = 0
         fill = {node: _fill_of(node, neighbours) for node in neighbours}
+        weight = {node: self._weight(node, neighbours) for node in neighbours}
         while neighbours:
-            node = min(neighbours, key=lambda name: (fill[name], self._weight(name, neighbours), self._rank[name]))
+            node = min(neighbours, key=lambda name: (fill[name], weight[name], self._rank[name]))
             around = neighbours.pop(node)
             del fill[node]
             touched = set(around)
@@ -249,10 +251,11 @@ class JunctionTree:
                 raise KnowledgeError(message)
             for member in touched - {node}:
                 fill[member] = _fill_of(member, neighbours)
+                weight[member] = self._weight(member, neighbours)
         return [tuple(sorted(clique, key=self._rank.__getitem__)) for clique in cliques]
 
     def _weight(self, node: str, neighbours: Mapping[str, set[str]]) -> float:
-        return float(np.prod([float(self._states[name]) for name in (node, *neighbours[node])]))
+        return math.prod((float(self._states[name]) for name in neighbours[node]), start=float(self._states[node]))
 
     def _connect(self, root_node: str | None) -> list[int]:
         """Join the cliques by a tree of largest separators; return them from the root down."""
@@ -280,9 +283,10 @@ class JunctionTree:
         return [root, *(child for _, child in nx.bfs_edges(tree, root))]
 
     def _multiply_tables(self, network: Network) -> None:
+        members = [frozenset(clique.nodes) for clique in self._cliques]
         for node, table in network.tables.items():
             family = sorted({node, *network.parents[node]}, key=self._rank.__getitem__)
-            holding = [clique for clique in self._cliques if set(family) <= set(clique.nodes)]
+            holding = [clique for clique, nodes in zip(self._cliques, members, strict=True) if nodes.issuperset(family)]
             home = min(holding, key=lambda clique: clique.potential.size)
             home.owned.append(node)
             if network.parents[node]:  # a root's prior enters with the evidence, so that it can be replaced

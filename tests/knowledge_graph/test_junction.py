@@ -67,14 +67,14 @@ def test_a_batch_of_many_blocks_is_the_same_as_one_case() -> None:
         np.testing.assert_allclose(whole[:, case : case + 1], single, rtol=1e-14)
 
 
-def test_hard_evidence_on_a_hundred_node_chain_does_not_underflow() -> None:
+def test_much_unlikely_evidence_does_not_underflow() -> None:
     network = Network()
     network.add("n0", [0.5, 0.5])
-    for index in range(1, 1200):
+    for index in range(1, 300):
         network.add(f"n{index}", [[0.9, 0.1], [0.2, 0.8]], [f"n{index - 1}"])
-    evidence = {f"n{index}": np.array([[1e-3], [2e-3]]) for index in range(1, 1200)}
+    evidence = {f"n{index}": np.array([[1e-9], [2e-9]]) for index in range(1, 300)}
     found = JunctionTree(network).infer(["n0"], evidence)
-    assert found.log_likelihood[0] < -7000
+    assert found.log_likelihood[0] < -5000
     assert found.marginals["n0"].sum() == pytest.approx(1, abs=1e-12)
 
 
