@@ -130,6 +130,14 @@ def export_core(weights: Path, size_px: int) -> onnx.ModelProto:
     return convert_core(_open(weights).model, size_px)
 
 
+def run_network(weights: Path, pixels: Array) -> Array:
+    """Run the network of a checkpoint in torch, float32 (batch, 3, size, size); what an export is compared with."""
+    network = _open(weights).model.float().eval()
+    with torch.no_grad():
+        raw: Array = network(torch.from_numpy(pixels))[0].numpy()
+    return raw
+
+
 def convert_core(network: torch.nn.Module, size_px: int) -> onnx.ModelProto:
     """Convert a network of ultralytics; it is fused and left in evaluation mode.
 

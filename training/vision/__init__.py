@@ -1,1 +1,30 @@
 """How a detector is made: labelled pictures, their inspection, fitting, evaluation, gates, registration."""
+
+from __future__ import annotations
+
+from .accuracy import Accuracy, Boxes, measure_accuracy
+from .dataset import Form, LabelledPicture, PictureSet, Split
+from .forms import read_pictures
+from .inspection import Inspection, InspectionPolicy, inspect
+from .production import evaluate, import_detector, train_detector
+from .recipe import DetectRecipe, GatesSection, load_detect_recipe
+
+__all__ = [
+    "Accuracy",
+    "Boxes",
+    "DetectRecipe",
+    "Form",
+    "GatesSection",
+    "Inspection",
+    "InspectionPolicy",
+    "LabelledPicture",
+    "PictureSet",
+    "Split",
+    "evaluate",
+    "import_detector",
+    "inspect",
+    "load_detect_recipe",
+    "measure_accuracy",
+    "read_pictures",
+    "train_detector",
+]

@@ -69,11 +69,13 @@ class InspectionPolicy:
         labels: class names of the recipe; None takes those of the data.
         leave_out: leave pictures with errors out instead of refusing the set.
         split_again: put twins into one split instead of refusing the set.
+        training: whether the set must hold pictures to train on, beside those for validation.
     """
 
     labels: tuple[str, ...] | None = None
     leave_out: bool = False
     split_again: bool = False
+    training: bool = True
 
 
 def inspect(
@@ -115,7 +117,7 @@ def inspect(
     if policy.split_again:
         data = split_by_group(data, groups)
     class_boxes = {split: _count(data, split) for split in Split}
-    errors.extend(_emptiness(data if policy.leave_out else given))
+    errors.extend(_emptiness(data if policy.leave_out else given, training=policy.training))
     warnings.extend(_balance(data, class_boxes))
     return Inspection(data, tuple(errors), tuple(warnings), groups, leaks, class_boxes, digest.hexdigest())
 
@@ -206,10 +208,10 @@ def _count(data: PictureSet, split: Split) -> tuple[int, ...]:
     return tuple(boxes[index] for index in range(len(data.labels)))
 
 
-def _emptiness(data: PictureSet) -> list[Problem]:
+def _emptiness(data: PictureSet, *, training: bool) -> list[Problem]:
     return [
         Problem(split.value, "holds no usable picture.", "Give pictures to train and val.")
-        for split in (Split.TRAIN, Split.VALIDATION)
+        for split in ((Split.TRAIN, Split.VALIDATION) if training else (Split.VALIDATION,))
         if not data.of(split)
     ]
 

@@ -21,7 +21,8 @@ from .dataset import PICTURE_SUFFIXES, LabelledPicture, PictureSet, Split, pictu
 
 _BOX_FIELDS = 5
 _POLYGON_FIELDS = 7
-_SPLIT_KEYS = (("train", Split.TRAIN), ("val", Split.VALIDATION), ("test", Split.TEST))
+_SPLIT_KEYS = (("val", Split.VALIDATION), ("test", Split.TEST), ("train", Split.TRAIN))
+"""One folder named for two splits is never trained on."""
 
 
 def read_yolo(folder: Path) -> PictureSet:
@@ -76,7 +77,7 @@ def _parts(folder: Path, description: dict[str, Any], problems: list[Problem]) -
             if part is None:
                 hint = "Name a folder of pictures below the data set."
                 problems.append(Problem(f"data.yaml: {key}", f"the folder {given!r} does not exist.", hint))
-            elif part not in seen:  # one folder given for two splits belongs to the first
+            elif part not in seen:
                 seen.add(part)
                 yield part, split, ""
                 yield from _slices(part, split, seen)

@@ -60,13 +60,20 @@ def test_a_description_with_several_mistakes_tells_all(tmp_path: Path):
     (tmp_path / "data.yaml").write_text("train: images/train\nval: ../../etc\nnames: 5")
     with pytest.raises(ConfigurationError, match="3 problems") as raised:
         read_pictures(tmp_path)
-    assert [p.where for p in raised.value.problems] == ["data.yaml: names", "data.yaml: train", "data.yaml: val"]
+    assert [p.where for p in raised.value.problems] == ["data.yaml: names", "data.yaml: val", "data.yaml: train"]
 
 
 def test_exported_sets_that_say_parent_folder_are_found(tmp_path: Path):
     folder = write_yolo(tmp_path, SPLITS, LABELS)
     (folder / "data.yaml").write_text("train: ../images/train\nval: ../images/val\nnames: [bin, water]")
     assert len(read_pictures(folder).pictures) == 3
+
+
+def test_a_folder_named_for_two_splits_is_not_trained_on(tmp_path: Path):
+    folder = write_yolo(tmp_path, SPLITS, LABELS)
+    (folder / "data.yaml").write_text("train: images/val\nval: images/val\nnames: [bin, water]")
+    data = read_pictures(folder)
+    assert [len(data.of(split)) for split in (Split.TRAIN, Split.VALIDATION)] == [0, 1]
 
 
 def test_broken_annotations_of_coco_are_told(tmp_path: Path):

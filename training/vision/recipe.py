@@ -1,0 +1,157 @@
+"""Recipes with ``task = "detect"``: what a detector is trained on, how it is fitted and what it must reach."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from contracts import IDENTIFIER, ConfigurationError, Problem
+
+from .dataset import Form
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are mistakes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PicturesSection(Section):
+    """Which pictures.
+
+    Attributes:
+        folder: of the data set; relative to the recipe.
+        form: how labels are written; found out where it is left out.
+        labels: class names in order; those of the data where they are left out.
+        leave_out: leave broken pictures out instead of refusing the set.
+        split_again: put one scene's pictures into one split instead of refusing the set.
+    """
+
+    folder: Path
+    form: Form | None = None
+    labels: tuple[str, ...] | None = None
+    leave_out: bool = False
+    split_again: bool = False
+
+
+class NetworkSection(Section):
+    """Which network.
+
+    Attributes:
+        architecture: a network that ultralytics knows.
+        weights: file to start from, relative to the recipe; empty starts from scratch.
+        size_px: side of the square that it takes.
+    """
+
+    architecture: str = Field(default="yolo11n", pattern=r"^[a-z0-9_-]{1,32}$")
+    weights: str = ""
+    size_px: int = Field(default=320, ge=32, le=2048, multiple_of=32)
+
+
+class ConditionsSection(Section):
+    """How often a training picture is turned into another condition."""
+
+    night: float = Field(default=0, ge=0, le=1)
+    rain: float = Field(default=0, ge=0, le=1)
+    blur: float = Field(default=0, ge=0, le=1)
+
+
+class FittingSection(Section):
+    """How it is fitted.
+
+    Attributes:
+        epochs: at most.
+        budget_s: seconds after which fitting stops; None for no limit.
+        patience: epochs without a better validation before it stops.
+        batch: pictures a step.
+        learning_rate: of AdamW at the start.
+        seed: of every random choice.
+        mosaic: share of training pictures put together from four.
+    """
+
+    epochs: int = Field(default=50, ge=1, le=10_000)
+    budget_s: float | None = Field(default=None, gt=0)
+    patience: int = Field(default=20, ge=1)
+    batch: int = Field(default=16, ge=1, le=1024)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    seed: int = 0
+    mosaic: float = Field(default=1.0, ge=0, le=1)
+
+
+class GatesSection(Section):
+    """What a version must reach before it may be promoted.
+
+    Attributes:
+        map50: least mean average precision at an overlap of .50 on validation.
+        slice_drop: greatest relative fall of map50 in a condition below the plain pictures of the same split.
+        parity: greatest relative difference between torch and the exported network.
+        latency_p95_ms: of one picture from pixels to boxes.
+    """
+
+    map50: float = Field(default=0.3, ge=0, le=1)
+    slice_drop: float = Field(default=0.3, ge=0, le=1)
+    parity: float = Field(default=1e-3, gt=0)
+    latency_p95_ms: float = Field(default=100, gt=0)
+
+
+class DetectRecipe(Section):
+    """One recipe, read and checked.
+
+    Attributes:
+        name: registered name of the model.
+        task: always ``detect``.
+        title: for people.
+        folder: where the recipe lies.
+    """
+
+    name: str = Field(pattern=IDENTIFIER)
+    task: Literal["detect"]
+    title: str = ""
+    data: PicturesSection
+    model: NetworkSection = NetworkSection()
+    conditions: ConditionsSection = ConditionsSection()
+    fitting: FittingSection = FittingSection()
+    gates: GatesSection = GatesSection()
+    folder: Path = Field(default=Path(), exclude=True)
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of the data set."""
+        return self.folder / self.data.folder
+
+    @property
+    def weights(self) -> Path | None:
+        """The file to start from; None to start from scratch."""
+        return self.folder / self.model.weights if self.model.weights else None
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of everything the recipe says, and of the weights it starts from."""
+        digest = hashlib.sha256(self.model_dump_json().encode())
+        if self.weights is not None and self.weights.is_file():
+            digest.update(self.weights.read_bytes())
+        return digest.hexdigest()
+
+
+def load_detect_recipe(path: Path) -> DetectRecipe:
+    """Read a recipe and check it whole.
+
+    Raises:
+        ConfigurationError: listing every mistake.
+    """
+    title = f"The recipe {path}"
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        return DetectRecipe.model_validate({**document, "folder": path.parent})
+    except ValidationError as exc:
+        problems = [
+            Problem(".".join(str(part) for part in error["loc"]), f"{error['msg']}, given {error['input']!r:.80}.")
+            for error in exc.errors(include_url=False)
+        ]
+        raise ConfigurationError(title, problems) from exc
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise ConfigurationError(title, [Problem(path.name, f"cannot be read: {exc}.")]) from exc

@@ -1,0 +1,81 @@
+"""The process that fits: reads a job, writes a line of progress an epoch, leaves ``core.onnx`` and ``result.json``.
+
+``python -m training.vision.worker JOB.json``. A process of its own, because ultralytics changes settings, threads and
+signals of the process it runs in; killed and started again it goes on from the last epoch.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import onnx
+from pydantic import BaseModel, ConfigDict
+
+from contracts import FactoryError
+from gpu import open_session
+from models.vision.ultralytics_adapter import EpochReport, FitSettings, export_core, fit, prepare, run_network
+from registry import relative_error
+
+from .conditions import Weather
+from .recipe import DetectRecipe
+
+PARITY_PICTURES = 4
+
+
+class Job(BaseModel):
+    """What the process is asked to do: the recipe, ``data.yaml`` in YOLO form, and where to work."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: DetectRecipe
+    weights: Path | None
+    data: Path
+    folder: Path
+
+
+def work(job: Job) -> None:
+    """Fit, export and compare; files in ``job.folder`` are the answer."""
+    recipe, folder = job.recipe, job.folder
+    prepare(folder / "settings")
+    settings = FitSettings(
+        architecture=recipe.model.architecture,
+        weights=job.weights,
+        data=job.data,
+        folder=folder,
+        size_px=recipe.model.size_px,
+        overrides={"mosaic": recipe.fitting.mosaic},
+        **recipe.fitting.model_dump(exclude={"mosaic"}),
+    )
+    weather = Weather(**recipe.conditions.model_dump(), seed=recipe.fitting.seed)
+    with (folder / "progress.jsonl").open("a", encoding="utf-8") as progress:
+
+        def report(epoch: EpochReport) -> None:
+            progress.write(json.dumps(asdict(epoch)) + "\n")
+            progress.flush()
+
+        checkpoint = fit(settings, report, augment=weather)
+    core = export_core(checkpoint, recipe.model.size_px)
+    onnx.save(core, str(folder / "core.onnx"))
+    side = recipe.model.size_px
+    pixels = np.random.default_rng(0).random((PARITY_PICTURES, 3, side, side), np.float32)
+    given = open_session(folder / "core.onnx").run({"pixels": pixels})["raw"]
+    parity = relative_error(run_network(checkpoint, pixels), given)
+    (folder / "result.json").write_text(json.dumps({"parity": parity}))
+
+
+def main() -> int:
+    """Run the job named on the command line; errors of ours become one line on standard error."""
+    try:
+        work(Job.model_validate_json(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    except FactoryError as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
