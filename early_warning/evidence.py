@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from contracts import Direction, Evidence, EvidenceKind, format_utc
+from contracts import Direction, Evidence, EvidenceKind
 from knowledge_graph import Binding
 
 from .anomaly import likelihood_ratio, supported_ratio
@@ -104,8 +104,9 @@ def _is_beyond(value: float, level: float, direction: Direction) -> bool:
 
 
 def _describe(sighting: Sighting, unit: str, tail: str) -> str:
+    """Return value; median [lowest, highest quantile]: numbers alone, which need no language."""
     expected = ""
     if sighting.expected is not None:
         low, median, high = sighting.expected
-        expected = f"预报 / forecast {median:.2f} [{low:.2f}, {high:.2f}]; "
-    return f"{format_utc(sighting.time_ms)} {sighting.value:g} {unit}; {expected}{tail}"
+        expected = f"{median:.2f} [{low:.2f}, {high:.2f}]; "
+    return f"{sighting.value:g} {unit}; {expected}{tail}"
