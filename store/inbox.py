@@ -10,24 +10,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, insert, select
 
-from contracts import DataError, InboxItem, InboxKind, Quality, Reading, Verdict, to_ms
+from contracts import DataError, InboxItem, InboxKind, Reading, Verdict, to_ms
 
 from . import counters
 from .bulk import insert_rows, integer_pairs
 from .database import Database
 from .documents import decode, encode_model
+from .quality import CODES, QUALITIES
 from .schema import episode, inbox, reading, verdict
 from .signs import Signs
 
 COUNTER = "inbox"
-QUALITIES = (Quality.GOOD, Quality.SUSPECT, Quality.BAD)
-"""Kept by position: the order never changes, and a new quality goes to the end."""
-_CODES = {quality: code for code, quality in enumerate(QUALITIES)}
-
 _Key = tuple[int, int]
 _Told = tuple[float | None, int]
 
@@ -47,6 +44,23 @@ class IngestReport:
     duplicates: int
     revisions: int
     last_sequence: int
+
+
+class _New(NamedTuple):
+    """A reading that was not told before; its rows have their tables' order of columns."""
+
+    sign: int
+    time_ms: int
+    revision: int
+    value: float | None
+    quality: int
+
+    def archived(self, sequence: int, received_ms: int) -> tuple[Any, ...]:
+        return (*self, sequence, received_ms)
+
+    def logged(self, sequence: int, received_ms: int) -> tuple[Any, ...]:
+        sign, time_ms, revision, value, quality = self
+        return (sequence, InboxKind.READING.value, time_ms, received_ms, sign, revision, value, quality, None)
 
 
 class Inbox:
@@ -75,13 +89,12 @@ class Inbox:
             return IngestReport(0, 0, 0, self.last_sequence())
         with self._database.write() as connection:
             last = counters.lock(connection, COUNTER)
-            rows = self._new_rows(connection, given, first=last + 1)
-            stamped: list[dict[str, Any]] = [{**row, "received_ms": received_ms} for row in rows]
-            insert_rows(connection, reading, stamped)
-            insert_rows(connection, inbox, [{**row, "kind": InboxKind.READING.value} for row in stamped])
-            counters.advance(connection, COUNTER, last + len(rows))
-        revisions = sum(row["revision"] > 1 for row in rows)
-        return IngestReport(len(rows), len(given) - len(rows), revisions, last + len(rows))
+            new = self._new(connection, given)
+            insert_rows(connection, reading, [item.archived(last + i, received_ms) for i, item in enumerate(new, 1)])
+            insert_rows(connection, inbox, [item.logged(last + i, received_ms) for i, item in enumerate(new, 1)])
+            counters.advance(connection, COUNTER, last + len(new))
+        revisions = sum(item.revision > 1 for item in new)
+        return IngestReport(len(new), len(given) - len(new), revisions, last + len(new))
 
     def append_tick(self, time_ms: int) -> int:
         """Log that the clock has reached a time; return its sequence number."""
@@ -124,28 +137,18 @@ class Inbox:
         with self._database.read() as connection:
             return counters.peek(connection, COUNTER)
 
-    def _new_rows(self, connection: Connection, given: Sequence[Reading], first: int) -> list[dict[str, Any]]:
+    def _new(self, connection: Connection, given: Sequence[Reading]) -> list[_New]:
         numbers = self._signs.numbers(connection, {item.sign for item in given})
         keys = [(numbers[item.sign], to_ms(item.time)) for item in given]
         told = _told(connection, keys)
-        rows: list[dict[str, Any]] = []
-        for (number, time_ms), item in zip(keys, given, strict=True):
-            said = (item.value, _CODES[item.quality])
-            before = told[number, time_ms]
-            if said in before:
-                continue
-            before.append(said)
-            rows.append(
-                {
-                    "sequence": first + len(rows),
-                    "sign": number,
-                    "time_ms": time_ms,
-                    "revision": len(before),
-                    "value": item.value,
-                    "quality": said[1],
-                }
-            )
-        return rows
+        new: list[_New] = []
+        for key, item in zip(keys, given, strict=True):
+            said = (item.value, CODES[item.quality])
+            before = told[key]
+            if said not in before:
+                before.append(said)
+                new.append(_New(*key, len(before), *said))
+        return new
 
 
 def _told(connection: Connection, keys: Sequence[_Key]) -> dict[_Key, list[_Told]]:

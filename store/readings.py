@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Row, func, select
 
 from contracts import Quality
 
-from .bulk import integer_pairs, one_of
+from .bulk import one_of
+from .columns import read_columns
 from .database import Database
-from .inbox import QUALITIES
+from .quality import QUALITIES
 from .schema import reading, sign
 from .signs import Signs
-
-_BAD = QUALITIES.index(Quality.BAD)
 
 
 class Series(NamedTuple):
@@ -91,14 +89,13 @@ class Readings:
             numbers = self._signs.numbers(connection, listed)
             intervals = self._signs.intervals_ms(connection, listed)
             starts = [(numbers[key], end_ms - count * intervals[key]) for key in listed]
-            rows = _latest(connection, starts, end_ms, as_of)
-        table = np.full((len(listed), count), np.nan, dtype=np.float32)
-        position = {numbers[key]: i for i, key in enumerate(listed)}
-        for key, times_ms, values in _by_sign(rows):
-            interval_ms = intervals[listed[position[key]]]
-            steps = count - 1 - (end_ms - times_ms) // interval_ms
-            usable = ~np.isnan(values)
-            table[position[key], steps[usable]] = values[usable]  # of one step the last assigned, so the latest, stays
+            table = np.full((len(listed), count), np.nan, dtype=np.float32)
+            position = {numbers[key]: i for i, key in enumerate(listed)}
+            for number, times_ms, values in read_columns(connection, starts, end_ms, as_of):
+                row = position[number]
+                steps = count - 1 - (end_ms - times_ms) // intervals[listed[row]]
+                usable = ~np.isnan(values)
+                table[row, steps[usable]] = values[usable]  # of one step the last assigned, so the latest, stays
         return {key: table[i] for i, key in enumerate(listed)}
 
     def series(self, sign_id: str, start_ms: int, end_ms: int, as_of: int | None = None) -> Series:
@@ -109,9 +106,8 @@ class Readings:
         """
         with self._database.read() as connection:
             number = self._signs.numbers(connection, [sign_id])[sign_id]
-            rows = _latest(connection, [(number, start_ms - 1)], end_ms, as_of)
-        for _, times_ms, values in _by_sign(rows):
-            return Series(times_ms, values)
+            for column in read_columns(connection, [(number, start_ms - 1)], end_ms, as_of):
+                return Series(column.times_ms, column.values)
         return Series(np.empty(0, np.int64), np.empty(0, np.float64))
 
     def latest(self, signs: Collection[str]) -> dict[str, int]:
@@ -148,41 +144,6 @@ class Readings:
             )
             rows = connection.execute(query).all()
         return [_revision(sign_id, row) for row in rows]
-
-
-def _latest(
-    connection: Connection, starts: Sequence[tuple[int, int]], end_ms: int, as_of: int | None
-) -> Sequence[Row[Any]]:
-    """Return (sign, time_ms, value, quality) by sign, time and revision; each sign after its own start."""
-    pairs = integer_pairs(connection, starts)
-    query: Select[Any] = (
-        select(reading.c.sign, reading.c.time_ms, reading.c.value, reading.c.quality)
-        .select_from(pairs)
-        .join(reading, (reading.c.sign == pairs.c.first) & (reading.c.time_ms > pairs.c.second))
-        .where(reading.c.time_ms <= end_ms)
-        .order_by(reading.c.sign, reading.c.time_ms, reading.c.revision)
-    )
-    if as_of is not None:
-        query = query.where(reading.c.sequence <= as_of)
-    return connection.execute(query).all()
-
-
-def _by_sign(rows: Sequence[Row[Any]]) -> list[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
-    """Split rows by sign and keep the latest revision of each time; NaN where it is missing or bad."""
-    if not rows:
-        return []
-    columns = list(zip(*rows, strict=True))
-    signs, times_ms = np.array(columns[0], np.int64), np.array(columns[1], np.int64)
-    values = np.array(columns[2], np.float64)  # None becomes NaN
-    values[np.array(columns[3], np.int8) == _BAD] = np.nan
-    changes = (np.diff(signs) != 0) | (np.diff(times_ms) != 0)
-    latest = np.append(changes, True)
-    signs, times_ms, values = signs[latest], times_ms[latest], values[latest]
-    starts = np.concatenate(([0], np.flatnonzero(np.diff(signs)) + 1, [len(signs)]))
-    return [
-        (int(signs[start]), times_ms[start:end], values[start:end])
-        for start, end in itertools.pairwise(starts.tolist())
-    ]
 
 
 def _revision(sign_id: str, row: Row[Any]) -> ReadingRevision:
