@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -89,37 +90,41 @@ class LazyCommand(TyperCommand):
 
 
 class LazyGroup(TyperGroup):
-    """A group whose commands stand in a table."""
+    """A group whose commands stand in a table.
 
-    table: Mapping[str, Entry]
+    Args:
+        table: its commands; None for those of the class.
+        attributes: of a typer group.
+    """
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is given
-        """Return the names in the order of the table."""
-        return list(self.table)
+    table: Mapping[str, Entry] = MappingProxyType({})
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature is given
-        """Return a light stand-in for a command, or None where there is none of that name."""
-        entry = self.table.get(cmd_name)
-        if entry is None:
-            return None
-        if entry.commands:
-            return make_group(cmd_name, entry.summary, entry.commands, panel=entry.panel)
-        stand_in = LazyCommand(cmd_name, help=entry.summary, rich_help_panel=entry.panel)
-        stand_in.target = entry.target
-        return stand_in
+    def __init__(self, *, table: Mapping[str, Entry] | None = None, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        chosen = self.table if table is None else table
+        self.commands = {name: _stand_in(name, entry) for name, entry in chosen.items()}
 
 
-def make_group(name: str, summary: str, table: Mapping[str, Entry], panel: str = "Commands") -> LazyGroup:
-    """Return a group that prints its help when it is called without a command."""
-    group = LazyGroup(name=name, help=summary, no_args_is_help=True, rich_help_panel=panel)
-    group.table = table
-    return group
+def _stand_in(name: str, entry: Entry) -> Any:
+    """Return a group, or a light command that becomes the real one when it is run."""
+    if entry.commands:
+        return LazyGroup(
+            name=name, table=entry.commands, help=entry.summary, no_args_is_help=True, rich_help_panel=entry.panel
+        )
+    command = LazyCommand(name, help=entry.summary, rich_help_panel=entry.panel)
+    command.target = entry.target
+    return command
 
 
 def load_command(name: str, target: str) -> Any:
     """Import ``module:function`` and return it as a command with the options that all commands share."""
     module_name, _, function_name = target.partition(":")
-    function = getattr(importlib.import_module(module_name), function_name)
+    try:
+        function = getattr(importlib.import_module(module_name), function_name)
+    except ModuleNotFoundError as exc:  # an extra that is not installed; never one of our own rooms
+        advice = "Install it with pip install 'cityforge[training]'."
+        typer.echo(f"`{PROGRAM} {name}` needs the package {exc.name!r}, which is not installed. {advice}", err=True)
+        raise SystemExit(2) from exc
     invocation = importlib.import_module("cityforge.invocation")
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
     app.command(name)(invocation.with_shared_options(function))

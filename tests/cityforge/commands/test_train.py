@@ -1,0 +1,132 @@
+"""From a recipe to a champion and back, through the commands."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cityforge.packs import SCENARIOS
+from tests.cityforge.conftest import Command
+
+PACK = SCENARIOS / "construction" / "water_main"
+NAME = "water_main.flow"
+
+
+@pytest.fixture
+def pack(project: Path) -> Path:
+    shutil.copytree(PACK, project / "pack")
+    for recipe in (project / "pack" / "recipes").glob("*.toml"):
+        if recipe.name != "seasonal_naive.toml":
+            recipe.unlink()
+    (project / "cityforge.toml").write_text('packs = ["pack"]\n')
+    return project / "pack"
+
+
+def change(recipe: Path, **replacements: str) -> Path:
+    text = recipe.read_text(encoding="utf-8")
+    for key, value in replacements.items():
+        text, count = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
+        assert count, key
+    recipe.write_text(text, encoding="utf-8")
+    return recipe
+
+
+@pytest.fixture
+def recipe(pack: Path) -> Path:
+    return change(pack / "recipes" / "seasonal_naive.toml", mae_ratio="3.0", coverage="[0.0, 1.0]")
+
+
+@pytest.mark.slow
+def test_a_version_is_trained_promoted_replaced_and_rolled_back(cityforge: Command, recipe: Path) -> None:
+    trained = cityforge("train", "--promote", "--json")
+    assert trained.code == 0, trained.err
+    (result,) = trained.data["results"]
+    assert (result["name"], result["version"], result["passed"], result["reused"]) == (NAME, 1, True, False)
+    assert trained.data["promoted"] == [NAME]
+    assert {gate["name"] for gate in result["gates"]} >= {"better_than_baselines", "parity", "latency"}
+
+    again = cityforge("train", "--json")
+    assert again.data["results"][0]["reused"]
+
+    change(recipe, minimum_observed="23")
+    assert cityforge("train", "--json").data["results"][0]["version"] == 2
+    promoted = cityforge("promote", NAME, "--reason", "takes shorter contexts", "--json")
+    assert promoted.data["entry"]["manifest"]["version"] == 2
+    assert promoted.data["entry"]["reason"] == "takes shorter contexts"
+
+    listed = cityforge("models", "--json").data
+    assert [(one["name"], one["champion"], one["latest"]) for one in listed["models"]] == [(NAME, 2, 2)]
+    assert listed["covered"] == {NAME: NAME}
+    assert listed["uncovered"] == []
+
+    back = cityforge("rollback", NAME, "--reason", "a trial", "--json")
+    assert (back.data["entry"]["action"], back.data["entry"]["manifest"]["version"]) == ("rollback", 1)
+
+    card = cityforge("show", NAME, "--json").data
+    assert {one["version"]: one["status"] for one in card["versions"]} == {1: "champion", 2: "candidate"}
+    assert [entry["action"] for entry in card["card"]["history"]][-1] == "rollback"
+    for words in ("better_than_baselines", "rollback", "a trial", "sha256"):
+        assert words in cityforge("show", NAME).out
+    assert NAME in cityforge("models").out
+
+
+def test_a_version_that_fails_a_gate_needs_a_reason(cityforge: Command, recipe: Path) -> None:
+    change(recipe, mae_ratio="0.01")
+    trained = cityforge("train", "--promote", "--json")
+    assert trained.code == 3
+    assert trained.data["promoted"] == []
+    assert "rejected, because a gate did not pass: water_main.flow" in trained.err
+
+    refused = cityforge("promote", NAME)
+    assert refused.code == 1
+    assert "better_than_baselines" in refused.err
+
+    forced = cityforge("promote", NAME, "--override", "the gate window was disturbed", "--json")
+    assert forced.code == 0, forced.err
+    assert (forced.data["entry"]["action"], forced.data["entry"]["reason"]) == (
+        "override",
+        "the gate window was disturbed",
+    )
+
+
+def test_five_mistakes_in_a_recipe_are_reported_at_once(cityforge: Command, recipe: Path) -> None:
+    change(recipe, family='"oracle"', context="0", horizon='"six"', parity="-0.5", latency_p95_ms="-1")
+    outcome = cityforge("train", recipe, "--json")
+    assert outcome.code == 2
+    wheres = {problem["where"].partition(": ")[2] for problem in outcome.data["error"]["problems"]}
+    assert {"forecast.context", "forecast.horizon", "gates.latency_p95_ms"} <= wheres
+    text = outcome.err
+    for given in ("'oracle'", "'six'", "'-1'", "'-0.5'", "'0'"):
+        assert given in text, text
+    assert len(wheres) == 5, text
+
+
+def test_data_shorter_than_the_context_is_said(cityforge: Command, recipe: Path) -> None:
+    change(recipe, context="1300", minimum_observed="1300")
+    outcome = cityforge("train", recipe)
+    assert outcome.code == 1
+    assert "DataError" in outcome.err
+    assert "Widen it." in outcome.err
+
+
+def test_a_recipe_that_is_not_there_is_named(cityforge: Command, project: Path) -> None:
+    outcome = cityforge("train", "recipes/none.toml")
+    assert outcome.code == 2
+    assert "none.toml" in outcome.err
+
+
+def test_without_recipe_and_pack_the_remedy_is_said(cityforge: Command, project: Path) -> None:
+    outcome = cityforge("train")
+    assert outcome.code == 2
+    assert "Name a recipe file or a pack." in outcome.err
+
+
+@pytest.mark.parametrize("command", [["promote", "ghost"], ["rollback", "ghost", "--reason", "x"], ["show", "ghost"]])
+def test_an_unknown_model_is_refused_in_one_line(cityforge: Command, project: Path, command: list[str]) -> None:
+    outcome = cityforge(*command)
+    assert outcome.code == 1
+    assert "ghost" in outcome.err
+    assert "Traceback" not in outcome.err
