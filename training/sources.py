@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from river import datasets
 
 from contracts import DataError, parse_utc, to_ms
 
@@ -71,6 +70,9 @@ def read_series(data: WaterFlowData | CsvData, folder: Path) -> list[Series]:
 
 
 def _read_water_flow(data: WaterFlowData, folder: Path) -> list[Series]:  # noqa: ARG001 - one signature
+    # deferred: river loads scikit-learn, 2.4 s
+    from river import datasets
+
     times, values = [], []
     for row, flow in datasets.WaterFlow():
         times.append(to_ms(row["Time"]))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+COVARIATE_PENALTY = 0.006
+"""Ridge penalty of covariates, relative to the second moment of each: they are few, it only steadies the solution."""
+
 
 class Moments:
     """Collects moments of readings and targets; solves ridge problems on any look-back from them.
@@ -15,14 +18,17 @@ class Moments:
     Args:
         context: steps of the readings.
         horizon: steps of the targets.
+        covariates: further predictors behind the readings, used as they are.
     """
 
-    def __init__(self, context: int, horizon: int) -> None:
+    def __init__(self, context: int, horizon: int, *, covariates: int = 0) -> None:
         self._context = context
+        self._covariates = covariates
+        self._width = context + covariates
         self._horizon = horizon
-        self._shared = torch.zeros(context, context, dtype=torch.float64)
-        self._partial: Tensor | None = None  # (horizon, time, time)
-        self._cross = torch.zeros(context, horizon, dtype=torch.float64)
+        self._shared = torch.zeros(self._width, self._width, dtype=torch.float64)
+        self._partial: Tensor | None = None  # (horizon, predictor, predictor)
+        self._cross = torch.zeros(self._width, horizon, dtype=torch.float64)
         self._counts = torch.zeros(horizon, dtype=torch.float64)
 
     @property
@@ -34,7 +40,7 @@ class Moments:
         """Add windows.
 
         Args:
-            readings: shape ``(batch, time)``; a window without readings (NaN) is left out.
+            readings: shape ``(batch, time + covariate)``; a window without readings (NaN) is left out.
             targets: shape ``(batch, horizon)``, relative to the same origin; NaN is left out.
         """
         usable = torch.isfinite(readings).all(1) & torch.isfinite(targets).any(1)
@@ -63,15 +69,17 @@ class Moments:
             penalty: relative to the mean second moment of the readings.
 
         Returns:
-            Shape ``(context, horizon)``: coefficients on the whole context's readings, zero or the mean's share
-            beyond the look-back, such that they forecast the target relative to the whole context's origin.
+            Shape ``(context + covariates, horizon)``: coefficients on the whole context's readings and the covariates,
+            zero beyond the look-back, such that they forecast the target relative to the whole context's origin.
         """
         look_back = prior.shape[0]
-        share = torch.zeros(self._context, 1, dtype=torch.float64)
-        share[-look_back:] = 1 / look_back  # the look-back's mean as a linear form of the context
-        centre = torch.zeros(self._context, look_back, dtype=torch.float64)
-        centre[-look_back:] = torch.eye(look_back, dtype=torch.float64)
-        centre -= share
+        used = slice(self._context - look_back, self._context)
+        share = torch.zeros(self._width, 1, dtype=torch.float64)
+        share[used] = 1 / look_back  # the look-back's mean as a linear form of the context
+        centre = torch.zeros(self._width, look_back + self._covariates, dtype=torch.float64)
+        centre[self._context - look_back :] = torch.eye(look_back + self._covariates, dtype=torch.float64)
+        centre[:, :look_back] -= share
+        prior = torch.cat([prior, prior.new_zeros(self._covariates, self._horizon)])
         columns = [self._solve_step(step, prior, penalty, centre, share) for step in self._steps()]
         return centre @ torch.cat(columns, 1) + share
 
@@ -85,13 +93,18 @@ class Moments:
         inner = centre.T @ gram @ centre
         cross = centre.T @ (self._cross[:, steps] - gram @ share)
         residual = cross - inner @ prior[:, steps]
-        ridge = penalty * inner.diagonal().mean().clamp(min=torch.finfo(torch.float64).tiny)
-        identity = torch.eye(len(inner), dtype=torch.float64)
-        return prior[:, steps] + torch.linalg.solve(inner + ridge * identity, residual)
+        return prior[:, steps] + torch.linalg.solve(inner + self._ridge(inner, penalty), residual)
+
+    def _ridge(self, inner: Tensor, penalty: float) -> Tensor:
+        look_back = len(inner) - self._covariates
+        moments = inner.diagonal()
+        ridge = (penalty * moments[:look_back].mean()).expand(look_back)
+        light = (COVARIATE_PENALTY * moments[look_back:]).expand(self._covariates)
+        return torch.diag(torch.cat([ridge, light]).clamp(min=torch.finfo(torch.float64).tiny))
 
     def _add_partial(self, readings: Tensor, known: Tensor) -> None:
         if self._partial is None:
-            self._partial = torch.zeros(self._horizon, self._context, self._context, dtype=torch.float64)
+            self._partial = torch.zeros(self._horizon, self._width, self._width, dtype=torch.float64)
         for step in range(self._horizon):
             chosen = readings[known[:, step]]
             self._partial[step] += chosen.T @ chosen

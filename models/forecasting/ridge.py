@@ -20,6 +20,7 @@ from torch import Tensor
 from contracts import ForecastSpec, ModelError
 
 from .forecaster import Batch, Batches, ClosedFormForecaster, Options
+from .harmonics import HourHarmonics
 from .moments import Moments
 from .residuals import ResidualQuantiles
 from .scaling import fill_gaps, mask_outliers, window_mean, window_scale
@@ -43,8 +44,11 @@ class RidgeOptions(Options):
         blend: average the coefficients of this many best candidates.
         guard: readings further than this many robust standard deviations from the window's median count as missing.
         scaled: weigh windows by their spread, for series of unlike size in one model.
+        hour_harmonics: order of a daily profile of the local hour; needs a calendar. 0 leaves it out.
         criterion: what validation judges by.
         refit: solve the chosen candidate again on train and validation together.
+        recalibrate: take the errors for the quantiles after the refit, not before it: sharper, and fair only where
+            the windows far outnumber the coefficients.
     """
 
     look_backs: tuple[int, ...] = ()
@@ -54,8 +58,10 @@ class RidgeOptions(Options):
     blend: int = Field(default=1, ge=1)
     guard: float | None = Field(default=None, gt=0)
     scaled: bool = False
+    hour_harmonics: int = Field(default=0, ge=0, le=12)
     criterion: Criterion = Criterion.MAE
     refit: bool = True
+    recalibrate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +83,16 @@ class Ridge(ClosedFormForecaster):
         super().__init__(spec, options)
         _check_options(spec, options)
         self.settings = options
-        self.register_buffer("weight", torch.zeros(spec.context, spec.horizon))
+        self.register_buffer("weight", torch.zeros(spec.context + 2 * options.hour_harmonics, spec.horizon))
+        self.harmonics = HourHarmonics(spec, options.hour_harmonics)
         self.residuals = ResidualQuantiles(spec)
         self._chosen: tuple[_Candidate, ...] = ()
 
-    def forward(self, context: Tensor, calendar: Tensor | None = None) -> Tensor:  # noqa: ARG002 - one signature
+    def forward(self, context: Tensor, calendar: Tensor | None = None) -> Tensor:
         """See :meth:`Forecaster.forward`."""
-        readings, mean = self._read(context)
-        scale = window_scale(readings + mean) if self.settings.scaled else None
-        return self.residuals(readings @ self.weight + mean, scale)
+        predictors, mean, scale = self._read(context, calendar)
+        point = (predictors @ self.weight) * scale + mean
+        return self.residuals(point, scale if self.settings.scaled else None)
 
     def solve(self, train: Batches, validation: Batches) -> None:
         """Solve every candidate on ``train``, choose on ``validation``, refit on both if so set."""
@@ -99,8 +106,9 @@ class Ridge(ClosedFormForecaster):
         self.residuals.fit(torch.cat([self._errors(batch) for batch in validation]))
         if self.settings.refit:
             moments.merge(self._collect(validation))
-            refitted = [self._weigh(moments, candidate) for candidate in self._chosen]
-            self.weight.copy_(torch.stack(refitted).mean(0))
+            self.weight.copy_(self._blend(moments))
+        if self.settings.recalibrate:
+            self.residuals.fit(torch.cat([self._errors(batch) for batch in validation]))
 
     def describe(self) -> dict[str, float | int | str]:
         """Return the settings that validation chose."""
@@ -109,26 +117,26 @@ class Ridge(ClosedFormForecaster):
         best = self._chosen[0]
         return {"look_back": best.look_back, "prior_seasons": best.seasons, "penalty": best.penalty}
 
-    def _read(self, context: Tensor) -> tuple[Tensor, Tensor]:
+    def _read(self, context: Tensor, calendar: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return predictors ``(batch, time + covariate)``, mean and unit of each window, both ``(batch, 1)``."""
         guarded = context if self.settings.guard is None else mask_outliers(context, self.settings.guard)
         filled = fill_gaps(guarded, self.settings.season)
         mean = window_mean(filled)
-        return filled - mean, mean
-
-    def _weights_of_windows(self, batch: Batch) -> Tensor:
-        readings, mean = self._read(batch.context)
-        return window_scale(readings + mean).reciprocal() if self.settings.scaled else torch.ones_like(mean)
+        scale = window_scale(filled) if self.settings.scaled else torch.ones_like(mean)
+        return torch.cat([(filled - mean) / scale, self.harmonics(context, calendar)], 1), mean, scale
 
     def _collect(self, batches: Batches) -> Moments:
-        moments = Moments(self.spec.context, self.spec.horizon)
+        moments = Moments(self.spec.context, self.spec.horizon, covariates=self.harmonics.width)
         for batch in batches:
-            readings, mean = self._read(batch.context)
-            weight = self._weights_of_windows(batch)
-            moments.add(readings * weight, (batch.target - mean) * weight)
+            predictors, mean, scale = self._read(batch.context, batch.calendar)
+            moments.add(predictors, (batch.target - mean) / scale)
         if not moments.sufficient:
             message = "A step of the horizon has no window with a target to fit on. Widen the train window."
             raise ModelError(message)
         return moments
+
+    def _blend(self, moments: Moments) -> Tensor:
+        return torch.stack([self._weigh(moments, candidate) for candidate in self._chosen]).mean(0)
 
     def _candidates(self) -> list[_Candidate]:
         look_backs = self.settings.look_backs or (self.spec.context,)
@@ -149,17 +157,15 @@ class Ridge(ClosedFormForecaster):
     def _judge(self, weights: Tensor, validation: Batches) -> Tensor:
         total = torch.zeros(len(weights), dtype=torch.float64)
         for batch in validation:
-            readings, mean = self._read(batch.context)
-            error = torch.einsum("bt,cth->cbh", readings, weights) + mean - batch.target
-            error = error * self._weights_of_windows(batch)
+            predictors, mean, scale = self._read(batch.context, batch.calendar)
+            error = torch.einsum("bt,cth->cbh", predictors, weights) - (batch.target - mean) / scale
             loss = error.square() if self.settings.criterion is Criterion.MSE else error.abs()
             total += loss.nansum((1, 2)).double()
         return total
 
     def _errors(self, batch: Batch) -> Tensor:
-        readings, mean = self._read(batch.context)
-        error = batch.target - readings @ self.weight - mean
-        return error / window_scale(readings + mean) if self.settings.scaled else error
+        predictors, mean, scale = self._read(batch.context, batch.calendar)
+        return (batch.target - mean) / scale - predictors @ self.weight
 
 
 def seasonal_prior(look_back: int, horizon: int, season: int, seasons: int) -> Tensor:

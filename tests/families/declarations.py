@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from contracts import ForecastSpec
+from contracts import CalendarSpec, ForecastSpec, calendar_features
 from models.forecasting import Batch, ClosedFormForecaster, Forecaster, build_forecaster
 
 SPEC = ForecastSpec(
     context=48, horizon=6, interval_s=3600, quantiles=(0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95), unit="l/s"
 )
+SPEC_WITH_CALENDAR = SPEC.model_copy(update={"calendar": CalendarSpec(timezone="Europe/Rome", country="IT")})
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ DECLARATIONS = (
     Declaration("ridge"),
     Declaration("ridge", {"season": 24, "guard": 6.0, "prior_seasons": [0, 1], "look_backs": [24, 48], "blend": 3}),
     Declaration("ridge", {"scaled": True, "criterion": "mse"}),
+    Declaration("ridge", {"hour_harmonics": 2, "recalibrate": True}, SPEC_WITH_CALENDAR),
     Declaration("nlinear", {"season": 24, "guard": 6.0}),
     Declaration("dlinear"),
 )
@@ -47,8 +49,21 @@ def daily_batches(spec: ForecastSpec, count: int = 3, seed: int = 0) -> list[Bat
         values = level + 5 * np.sin(2 * np.pi * time / 24 + phase) + generator.normal(0, 0.5, (32, len(time)))
         values[generator.random(values.shape) < 0.1] = np.nan
         windows = torch.from_numpy(values.astype(np.float32))
-        batches.append(Batch(windows[:, : spec.context], windows[:, spec.context :]))
+        calendar = None if spec.calendar is None else calendar_of(spec, len(windows))
+        batches.append(Batch(windows[:, : spec.context], windows[:, spec.context :], calendar))
     return batches
+
+
+def calendar_of(spec: ForecastSpec, count: int) -> torch.Tensor:
+    """The calendar of windows that start one hour after each other."""
+    assert spec.calendar is not None
+    hours = np.arange(count)[:, None] + np.arange(spec.context + spec.horizon)
+    return torch.from_numpy(calendar_features(1_700_000_000_000 + hours * 3_600_000, spec.calendar))
+
+
+def inputs_of(spec: ForecastSpec, context: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The tensors that a forecaster of the spec takes, for a context."""
+    return (context,) if spec.calendar is None else (context, calendar_of(spec, len(context)))
 
 
 def build_fitted(declaration: Declaration, seed: int = 0) -> Forecaster:

@@ -16,7 +16,7 @@ from contracts import ForecastSpec, Signature
 from gpu import open_session
 from models.forecasting import Forecaster, GradientForecaster, export_onnx, families
 
-from .declarations import DECLARATIONS, Declaration, build_fitted, daily_batches
+from .declarations import DECLARATIONS, Declaration, build_fitted, daily_batches, inputs_of
 
 RAW_QUANTILES = [
     one for one in DECLARATIONS if one.family in ("seasonal_naive", "ridge") and not one.options.get("scaled")
@@ -63,7 +63,7 @@ def test_forecast_has_the_declared_shape_dtype_and_order(declaration: Declaratio
     forecaster = build_fitted(declaration)
     context = hard_context(declaration.spec)
     with torch.no_grad():
-        quantiles = forecaster(context)
+        quantiles = forecaster(*inputs_of(declaration.spec, context))
     assert quantiles.shape == (5, declaration.spec.horizon, len(declaration.spec.quantiles))
     forecaster.signature.outputs[0].check(quantiles.numpy())
     assert (quantiles.diff(dim=2) >= 0).all()
@@ -73,7 +73,10 @@ def test_forecast_has_the_declared_shape_dtype_and_order(declaration: Declaratio
 def test_same_seed_gives_the_same_forecast(declaration: Declaration) -> None:
     context = hard_context(declaration.spec)
     with torch.no_grad():
-        assert torch.equal(build_fitted(declaration)(context), build_fitted(declaration)(context))
+        assert torch.equal(
+            build_fitted(declaration)(*inputs_of(declaration.spec, context)),
+            build_fitted(declaration)(*inputs_of(declaration.spec, context)),
+        )
 
 
 @each_family
@@ -81,9 +84,9 @@ def test_a_context_without_readings_gives_nan_and_spares_its_neighbours(declarat
     forecaster = build_fitted(declaration)
     context = hard_context(declaration.spec)
     with torch.no_grad():
-        before = forecaster(context)
+        before = forecaster(*inputs_of(declaration.spec, context))
         context[1] = torch.nan
-        after = forecaster(context)
+        after = forecaster(*inputs_of(declaration.spec, context))
     assert torch.isnan(after[1]).all()
     kept = [0, 2, 3, 4]
     torch.testing.assert_close(after[kept], before[kept])
@@ -94,7 +97,12 @@ def test_forecast_moves_with_the_unit(declaration: Declaration) -> None:
     forecaster = build_fitted(declaration)
     context = hard_context(declaration.spec)[[0, 1, 4]]
     with torch.no_grad():
-        torch.testing.assert_close(forecaster(context * 10), forecaster(context) * 10, rtol=1e-3, atol=1e-2)
+        torch.testing.assert_close(
+            forecaster(*inputs_of(declaration.spec, context * 10)),
+            forecaster(*inputs_of(declaration.spec, context)) * 10,
+            rtol=1e-3,
+            atol=1e-2,
+        )
 
 
 @each_family
@@ -105,10 +113,12 @@ def test_one_graph_matches_torch_at_any_batch_size(declaration: Declaration, gra
     context = hard_context(declaration.spec)
     context[1] = torch.nan
     for size in (1, 5, 37):
-        batch = context.repeat(8, 1)[:size]
+        inputs = inputs_of(declaration.spec, context.repeat(8, 1)[:size])
         with torch.no_grad():
-            expected = forecaster(batch).numpy()
-        given = session.run({"context": batch.numpy()})["quantiles"]
+            expected = forecaster(*inputs).numpy()
+        names = [spec.name for spec in forecaster.signature.inputs]
+        feeds = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
+        given = session.run(feeds)["quantiles"]
         np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-5, equal_nan=True)
 
 
