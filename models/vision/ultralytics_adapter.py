@@ -94,7 +94,7 @@ def fit(settings: FitSettings, report: Callable[[EpochReport], None], *, augment
 
     Args:
         settings: what and how.
-        report: called after each epoch.
+        report: called after each epoch, once its checkpoint is saved.
         augment: called with every training picture, uint8 (height, width, 3) RGB; returns the same shape.
 
     Returns:
@@ -106,7 +106,7 @@ def fit(settings: FitSettings, report: Callable[[EpochReport], None], *, augment
     last = settings.folder / "run" / "weights" / "last.pt"
     resumed = last.exists()
     model = _open(last) if resumed else _start(settings)
-    model.add_callback("on_fit_epoch_end", lambda trainer: report(_report(trainer)))
+    model.add_callback("on_model_save", lambda trainer: report(_report(trainer)))
     model.add_callback("on_pretrain_routine_end", lambda trainer: _insert(trainer.train_loader.dataset, augment))
     arguments = _arguments(settings)
     try:
