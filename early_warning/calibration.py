@@ -31,6 +31,8 @@ SMALLEST = -2
 LARGEST = -1
 _EXTREME_ROWS = 2
 _RELATIVE_WIDTH = 1e-6
+_SLOWEST = 0.05
+"""Smallest factor by which narrow intervals shrink a step, so that they can always grow again."""
 
 Quantiles = NDArray[np.float32]
 
@@ -158,10 +160,15 @@ def learn_step(
     """
     offsets, counts = state.offsets.copy(), state.counts.copy()
     counts[row] += 1
-    step = max(policy.step, policy.first_step / float(np.sqrt(counts[row])))
+    step = max(policy.step, policy.first_step / float(np.sqrt(counts[row]))) * max(_narrowing(offsets[row]), _SLOWEST)
     below = truth <= issued
     offsets[row] += np.float32(step) * (np.asarray(quantiles, dtype=np.float32) - below)
     return replace(state, offsets=offsets, counts=counts)
+
+
+def _narrowing(offsets: Quantiles) -> float:
+    """Return how wide the calibrated outermost interval is, in widths of the raw one: steps shrink and grow with it."""
+    return 1 + float(offsets[-1] - offsets[0])
 
 
 def learn_tail(state: CalibrationState, row: int, issued: Quantiles, truth: float) -> CalibrationState:
