@@ -51,3 +51,21 @@ class HourHarmonics(nn.Module):
             c, s = waves[-1]
             waves.append((c * cosine - s * sine, s * cosine + c * sine))
         return torch.stack([part for wave in waves for part in wave], 1)
+
+
+class DailyProfile(nn.Module):
+    """A learnt daily profile for each step and quantile, in units of the window's spread; zero before fitting.
+
+    Args:
+        spec: horizon, quantiles and calendar.
+        order: number of harmonics; 0 gives a profile of zero.
+    """
+
+    def __init__(self, spec: ForecastSpec, order: int) -> None:
+        super().__init__()
+        self.harmonics = HourHarmonics(spec, order)
+        self.weight = nn.Parameter(torch.zeros(self.harmonics.width, spec.horizon * len(spec.quantiles)))
+
+    def forward(self, context: Tensor, calendar: Tensor | None) -> Tensor:
+        """Return the profile, shape ``(batch, horizon * quantile)``."""
+        return self.harmonics(context, calendar) @ self.weight

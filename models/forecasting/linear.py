@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from contracts import ForecastSpec
 
 from .forecaster import GradientForecaster, Options
+from .harmonics import DailyProfile
 from .normalisation import WindowNormaliser, order_quantiles
 
 
@@ -22,11 +23,13 @@ class LinearOptions(Options):
     Attributes:
         season: steps of a season, for filling gaps; None when there is none.
         guard: readings further than this many robust standard deviations from the window's median count as missing.
+        hour_harmonics: order of a daily profile of the local hour; needs a calendar. 0 leaves it out.
         kernel: steps of DLinear's moving average; odd.
     """
 
     season: int | None = Field(default=None, ge=1)
     guard: float | None = Field(default=None, gt=0)
+    hour_harmonics: int = Field(default=0, ge=0, le=12)
     kernel: int = Field(default=25, ge=1)
 
 
@@ -40,14 +43,16 @@ class NLinear(GradientForecaster):
         super().__init__(spec, options)
         self.normalise = WindowNormaliser(options.season, options.guard)
         self.map = nn.Linear(spec.context, spec.horizon * len(spec.quantiles))
+        self.profile = DailyProfile(spec, options.hour_harmonics)
         nn.init.constant_(self.map.weight, 1 / spec.context)
         nn.init.zeros_(self.map.bias)
 
-    def forward(self, context: Tensor, calendar: Tensor | None = None) -> Tensor:  # noqa: ARG002 - one signature
+    def forward(self, context: Tensor, calendar: Tensor | None = None) -> Tensor:
         """See :meth:`Forecaster.forward`."""
         readings, mean, scale = self.normalise(context)
         last = readings[:, -1:]
         quantiles = self.map(readings - last) + last  # (batch, horizon * quantile)
+        quantiles = quantiles + self.profile(context, calendar)
         return order_quantiles(quantiles, mean, scale, self.spec)
 
 
@@ -67,11 +72,13 @@ class DLinear(GradientForecaster):
         for layer in (self.trend, self.rest):
             nn.init.constant_(layer.weight, 1 / spec.context)
             nn.init.zeros_(layer.bias)
+        self.profile = DailyProfile(spec, options.hour_harmonics)
 
-    def forward(self, context: Tensor, calendar: Tensor | None = None) -> Tensor:  # noqa: ARG002 - one signature
+    def forward(self, context: Tensor, calendar: Tensor | None = None) -> Tensor:
         """See :meth:`Forecaster.forward`."""
         readings, mean, scale = self.normalise(context)
         head = readings[:, :1].expand(-1, self.padding)
         tail = readings[:, -1:].expand(-1, self.padding)
         trend = self.average(torch.cat([head, readings, tail], 1)[:, None])[:, 0]  # (batch, time)
-        return order_quantiles(self.trend(trend) + self.rest(readings - trend), mean, scale, self.spec)
+        quantiles = self.trend(trend) + self.rest(readings - trend) + self.profile(context, calendar)
+        return order_quantiles(quantiles, mean, scale, self.spec)

@@ -34,7 +34,7 @@ DECLARATIONS = (
     Declaration("ridge", {"scaled": True, "criterion": "mse"}),
     Declaration("ridge", {"hour_harmonics": 2, "recalibrate": True}, SPEC_WITH_CALENDAR),
     Declaration("nlinear", {"season": 24, "guard": 6.0}),
-    Declaration("dlinear"),
+    Declaration("dlinear", {"hour_harmonics": 2}, SPEC_WITH_CALENDAR),
 )
 
 
