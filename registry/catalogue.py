@@ -65,6 +65,7 @@ class Catalogue:
             run_id=logged.source_run_id,
             model_id=logged.model_id,
             tags={f"cityforge.{key}": value for key, value in marks.items()},
+            await_creation_for=0,  # files are in place before: there is nothing to wait for
         )
         return int(made.version)
 

@@ -124,7 +124,7 @@ def test_a_session_of_one_thread_starts_none() -> None:
     sessions = [open_session(declared_forecaster()) for _ in range(8)]
     for session in sessions:
         session.run(request_of(64))
-    assert process.num_threads() == before
+    assert process.num_threads() <= before  # others of this process may end meanwhile
 
 
 def test_swapping_sessions_500_times_does_not_grow_the_process() -> None:
