@@ -28,13 +28,15 @@ from .settings import Settings
 SERVING, RUNTIME = "serving", "runtime"
 PARTS = (SERVING, RUNTIME)
 OWN_KEY_NAME = "platform"
+KEY_BYTES = 32
 SERVING_VARIABLE, RUNTIME_VARIABLE = "CITYFORGE_SERVING", "CITYFORGE_RUNTIME"
 
 
 class Platform:
     """Serving and runtime, started on entry, watched, and stopped on exit.
 
-    Each start makes a key of its own, known to the children alone and gone with them; :attr:`client` presents it.
+    Each start of serving makes a key of its own, known to the children alone and gone with them, which :meth:`client`
+    presents. A runtime that runs alone presents the key of the settings to the serving of the settings.
 
     Args:
         settings: where state lies, host, port, keys.
@@ -49,7 +51,7 @@ class Platform:
         self, settings: Settings, *, parts: Collection[str] = PARTS, report: Callable[[str], None] | None = None
     ) -> None:
         self.settings = settings
-        self.api_key = SecretStr(secrets.token_urlsafe(32))
+        self.api_key: SecretStr | None = settings.api_key
         self.url = settings.platform_url
         self.children: dict[str, ChildProcess] = {}
         self._parts = tuple(name for name in PARTS if name in parts)
@@ -64,8 +66,7 @@ class Platform:
         if SERVING in self._parts:
             port = claim_port(self.settings.host, self.settings.port)
             self.url = f"http://{_reachable(self.settings.host)}:{port}"
-        elif self.settings.api_key is not None:
-            self.api_key = self.settings.api_key
+            self.api_key = SecretStr(secrets.token_urlsafe(KEY_BYTES))
         self._prepare_store()
         try:
             for name in self._parts:
@@ -119,7 +120,7 @@ class Platform:
 
     def _serving_part(self) -> Part:
         settings = self.settings
-        own = ApiKey(name=OWN_KEY_NAME, role=Role.ADMINISTRATOR, sha256=hash_key(self.api_key.get_secret_value()))
+        own = ApiKey(name=OWN_KEY_NAME, role=Role.ADMINISTRATOR, sha256=hash_key(_reveal(self.api_key) or ""))
         values = {
             "host": settings.host,
             "port": int(self.url.rpartition(":")[2]),
@@ -140,7 +141,7 @@ class Platform:
         values = {
             "store_url": settings.store_address,
             "serving_url": self.url,
-            "serving_key": self.api_key.get_secret_value(),
+            "serving_key": _reveal(self.api_key),
             "packs": [str(find_pack(name, base=settings.folder)) for name in settings.pack_names()],
             "shard": settings.shard,
             "clock": settings.clock,
@@ -165,6 +166,10 @@ class Platform:
 def hash_key(key: str) -> str:
     """Return what is kept of an API key: keys are long and random, so a plain sha256 cannot be guessed back."""
     return sha256(key.encode()).hexdigest()
+
+
+def _reveal(key: SecretStr | None) -> str | None:
+    return None if key is None else key.get_secret_value()
 
 
 def _reachable(host: str) -> str:

@@ -103,6 +103,32 @@ def test_a_platform_without_keys_is_closed(cityforge: Command, hostile: Path) ->
     assert process.returncode == 0
 
 
+def start(*arguments: str, **variables: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+    command = [sys.executable, "-P", "-m", "cityforge", "serve", "--json", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    return process, json.loads(process.stdout.readline())
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+@pytest.mark.slow
+def test_each_part_runs_alone(cityforge: Command, hostile: Path) -> None:
+    serving, told = start("--open", "--only", "serving")
+    runtime, also_told = start("--only", "runtime", CITYFORGE_URL=told["url"])
+    assert (set(told["processes"]), set(also_told["processes"])) == ({"serving"}, {"runtime"})
+    arguments = ("replay", "water_main", "--csv", "readings.csv", "--url", told["url"], "--json")
+    outcome = cityforge(*arguments)
+    assert (outcome.code, outcome.data["accepted"]) == (0, 30), outcome.err
+    stop(runtime)
+    stop(serving)
+
+
 def test_a_port_in_use_is_refused_before_anything_starts(cityforge: Command, hostile: Path) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

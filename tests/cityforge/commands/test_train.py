@@ -34,6 +34,11 @@ def change(recipe: Path, **replacements: str) -> Path:
     return recipe
 
 
+def damage(releases: Path, sha256: str) -> None:
+    graph = releases / sha256 / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:-100] + bytes(100))
+
+
 @pytest.fixture
 def recipe(pack: Path) -> Path:
     return change(pack / "recipes" / "seasonal_naive.toml", mae_ratio="3.0", coverage="[0.0, 1.0]")
@@ -68,6 +73,11 @@ def test_a_version_is_trained_promoted_replaced_and_rolled_back(cityforge: Comma
     card = cityforge("show", NAME, "--json").data
     assert {one["version"]: one["status"] for one in card["versions"]} == {1: "champion", 2: "candidate"}
     assert [entry["action"] for entry in card["card"]["history"]][-1] == "rollback"
+    assert cityforge("doctor", "--json").code == 0
+    damage(recipe.parents[2] / ".cityforge" / "releases", card["card"]["manifest"]["sha256"])
+    found = cityforge("doctor", "--json")
+    assert found.code == 3
+    assert [check["name"] for check in found.data["checks"] if not check["fine"]] == ["models"]
     for words in ("better_than_baselines", "rollback", "a trial", "sha256"):
         assert words in cityforge("show", NAME).out
     assert NAME in cityforge("models").out
