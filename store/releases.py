@@ -114,32 +114,18 @@ class ReleaseStore:
             _write_atomically(file, content)
         return file
 
-    def golden(self, sha256: str) -> dict[str, Array] | None:
-        """Return the inputs and outputs that were recorded at the artefact's export, by name; None if none were.
+    def golden(self, manifest: ReleaseManifest) -> dict[str, Array] | None:
+        """Return the inputs and outputs that a release's manifest names, by name; None if it names none.
 
         Raises:
-            ArtefactError: if they are not what their name says.
+            ArtefactError: if they are missing or not what their name says.
         """
-        names = sorted(
-            name
-            for name in (Path(entry).name for entry in self._list(_checked(sha256)))
-            if re.fullmatch(r"golden-[0-9a-f]{64}\.npz", name)
-        )
-        if not names:
+        if manifest.golden_sha256 is None:
             return None
-        what = f"The golden outputs of the artefact {sha256}"
-        content = self._read(f"{sha256}/{names[0]}")
-        _check(content, names[0].removeprefix("golden-").removesuffix(".npz"), what)
+        what = f"The golden outputs of {manifest.name!r} version {manifest.version}"
+        content = self._read(f"{_checked(manifest.sha256)}/golden-{manifest.golden_sha256}.npz")
+        _check(content, manifest.golden_sha256, what)
         return _arrays(content, what)
-
-    def _list(self, folder: str) -> list[str]:
-        try:
-            return [str(entry) for entry in self._files.ls(f"{self._root}/{folder}", detail=False)]
-        except FileNotFoundError:
-            return []
-        except OSError as exc:
-            message = f"The releases in {self._root!r} cannot be listed: {exc}. Check the address and its access."
-            raise ArtefactError(message) from exc
 
     def _read(self, name: str) -> bytes:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from contracts import SchemaError
-from store import Store
+from contracts import SchemaError, StoreError
+from store import Store, migration
 from store.migration import VERSION_TABLE
 from store.schema import metadata
+
+from .examples import make_reading
 
 
 def test_what_the_migrations_make_is_what_the_program_uses(store: Store) -> None:
@@ -42,8 +45,62 @@ def test_a_newer_schema_is_refused_and_left_alone(url: str) -> None:
         Store.open(url, create=False)
 
 
+LATER = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "later", "{before}"
+
+
+def upgrade() -> None:
+    op.add_column("sign", sa.Column("colour", sa.String(16), nullable=False, server_default="grey"))
+    op.execute("UPDATE sign SET colour = 'blue'")
+    {failure}
+"""
+
+
+def _add_revision(folder: Path, monkeypatch: pytest.MonkeyPatch, failure: str = "") -> None:
+    """Let this program be a later one, whose history goes one step on."""
+    scripts = folder / "migrations"
+    shutil.copytree(Path(migration.__file__).parent / "migrations", scripts)
+    before = ScriptDirectory(str(scripts)).get_current_head()
+    (scripts / "versions" / "later.py").write_text(LATER.format(before=before, failure=failure))
+    monkeypatch.setattr(migration, "_SCRIPTS", scripts)
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_an_older_schema_is_brought_up_with_all_that_is_in_it(
+    store: Store, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, create: bool
+) -> None:
+    store.inbox.append([make_reading(1.5)], 1)
+    store.close()
+    _add_revision(tmp_path, monkeypatch)
+    with Store.open(url, create=create) as later:
+        assert [item.value for item in later.inbox.read(0, 10)] == [1.5]
+        with later._database.read() as connection:
+            assert set(connection.scalars(text("SELECT colour FROM sign"))) == {"blue"}
+            assert connection.scalar(text("SELECT version_num FROM cityforge_schema")) == "later"
+    monkeypatch.undo()
+    with pytest.raises(SchemaError, match="has the schema 'later', newer than this program knows"):
+        Store.open(url)
+
+
+def test_a_step_that_fails_leaves_the_store_as_it_was(
+    store: Store, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.inbox.append([make_reading(1.5)], 1)
+    _add_revision(tmp_path, monkeypatch, failure="op.execute('SELECT * FROM no_such_table')")
+    with pytest.raises(StoreError, match="no_such_table"):
+        Store.open(url)
+    monkeypatch.undo()
+    with Store.open(url, create=False) as again:
+        assert [item.value for item in again.inbox.read(0, 10)] == [1.5]
+        with again._database.read() as connection:
+            assert "colour" not in {column["name"] for column in inspect(connection).get_columns("sign")}
+
+
 def test_history_has_one_line_and_no_way_down() -> None:
-    scripts = ScriptDirectory(str(Path("store/migrations").resolve()))
+    scripts = ScriptDirectory(str(Path(migration.__file__).parent / "migrations"))
     assert len(scripts.get_heads()) == 1
     for script in scripts.walk_revisions():
         with pytest.raises(NotImplementedError, match="Restore a backup"):

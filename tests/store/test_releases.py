@@ -47,7 +47,7 @@ def test_what_was_put_comes_back(releases: ReleaseStore, tmp_path: Path) -> None
     releases.put(file, _with_golden(), GOLDEN)
     assert releases.manifest(SHA256, "flow-ridge", 1) == _with_golden()
     assert releases.path(SHA256).read_bytes() == ONNX
-    golden = releases.golden(SHA256)
+    golden = releases.golden(_with_golden())
     assert golden is not None
     np.testing.assert_array_equal(golden["context"], np.array([[1, np.nan]], np.float32))
     assert golden["quantiles"].dtype == np.float32
@@ -58,7 +58,19 @@ def test_put_may_be_repeated_and_versions_share_an_artefact(releases: ReleaseSto
         releases.put(ONNX, make_manifest(version))
     assert releases.manifest(SHA256, "flow-ridge", 2).version == 2
     assert releases.manifest(SHA256, "flow-ridge", 1).version == 1
-    assert releases.golden(SHA256) is None
+    assert releases.golden(make_manifest()) is None
+
+
+def test_two_releases_of_one_artefact_keep_golden_outputs_of_their_own(releases: ReleaseStore) -> None:
+    other = _npz(context=np.zeros((1, 2), np.float32), quantiles=np.zeros((1, 1, 3), np.float32))
+    second = make_manifest(2, golden_sha256=hashlib.sha256(other).hexdigest())
+    releases.put(ONNX, _with_golden(), GOLDEN)
+    releases.put(ONNX, second, other)
+    first_golden, second_golden = releases.golden(_with_golden()), releases.golden(second)
+    assert first_golden is not None
+    assert second_golden is not None
+    assert np.isnan(first_golden["context"]).any()
+    assert not second_golden["context"].any()
 
 
 def test_a_file_that_is_not_what_its_manifest_says_is_refused(releases: ReleaseStore) -> None:
@@ -98,8 +110,8 @@ def test_a_damaged_artefact_is_never_given_out(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match=f"The artefact {SHA256} is damaged"):
         releases.path(SHA256)
     next((tmp_path / SHA256).glob("golden-*")).write_bytes(GOLDEN[:-5])
-    with pytest.raises(ArtefactError, match=r"golden outputs of the artefact .* is damaged"):
-        releases.golden(SHA256)
+    with pytest.raises(ArtefactError, match=r"golden outputs of 'flow-ridge' version 1 is damaged"):
+        releases.golden(_with_golden())
     (tmp_path / SHA256 / "flow-ridge@1.json").write_text('{"name": "flow-ridge"')
     with pytest.raises(ArtefactError, match="manifest of 'flow-ridge' version 1 is damaged"):
         releases.manifest(SHA256, "flow-ridge", 1)
