@@ -123,7 +123,7 @@ class ReleaseStore:
         if manifest.golden_sha256 is None:
             return None
         what = f"The golden outputs of {manifest.name!r} version {manifest.version}"
-        content = self._read(f"{_checked(manifest.sha256)}/golden-{manifest.golden_sha256}.npz")
+        content = self._read(f"{_checked(manifest.sha256)}/golden-{_checked(manifest.golden_sha256)}.npz")
         _check(content, manifest.golden_sha256, what)
         return _arrays(content, what)
 

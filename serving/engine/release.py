@@ -85,7 +85,7 @@ def open_release(releases: ReleaseStore, manifest: ReleaseManifest) -> ServedMod
         message = f"{_title(manifest)} has another signature than its manifest. Release it again."
         raise ArtefactError(message)
     model = ServedModel(manifest, session)
-    golden = releases.golden(manifest.sha256) if manifest.golden_sha256 is not None else None
+    golden = releases.golden(manifest)
     if golden is not None:
         _check_golden(model, golden)
     model.run_s = _measure(model)

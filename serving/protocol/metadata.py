@@ -8,7 +8,7 @@ from typing import Any
 from contracts import AxisName, ReleaseManifest, TensorSpec
 
 SERVER_NAME = "cityforge"
-EXTENSIONS = ("binary_tensor_data", "model_repository", "statistics", "model_configuration")
+EXTENSIONS = ("binary_tensor_data", "model_configuration")
 _PLATFORM = "onnxruntime_onnx"
 _DYNAMIC = -1
 

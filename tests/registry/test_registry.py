@@ -54,7 +54,7 @@ def test_a_version_carries_its_figures_and_its_release(bench: Workbench) -> None
     assert card.manifest.golden_sha256 == hashlib.sha256(golden.read_bytes()).hexdigest()
     assert card.parameters == {"penalty": "1"}
     assert card.datasets == ({"name": "flow", "context": "train", "rows": 100, "sha256": "d" * 64},)
-    kept = bench.releases.golden(version.sha256)
+    kept = bench.releases.golden(card.manifest)
     assert kept is not None
     assert kept["inputs/context"].shape == (1, 4)
 

@@ -135,7 +135,10 @@ def test_an_object_store_is_checked_and_its_cache_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("trick", ["../" * 3 + "etc/passwd", "", "A" * 64, "a" * 63, "a" * 64 + "\n", "/" + "a" * 63])
 def test_a_sha256_that_is_a_path_is_refused(releases: ReleaseStore, trick: str) -> None:
-    for ask in (releases.path, releases.golden, lambda sha256: releases.manifest(sha256, "flow-ridge", 1)):
+    def ask_golden(sha256: str) -> object:
+        return releases.golden(_with_golden().model_copy(update={"sha256": sha256}))
+
+    for ask in (releases.path, ask_golden, lambda sha256: releases.manifest(sha256, "flow-ridge", 1)):
         with pytest.raises(ArtefactError, match="is no sha256"):
             ask(trick)
 
