@@ -97,12 +97,14 @@ def _model_table(result: DemoResult) -> Table:
 
 
 def _warning_table(result: DemoResult, language: WarningLanguage) -> Table:
-    table = Table(title="预警 Warnings, 20 April – 16 May, UTC", box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(title="预警 Warnings, 20 April – 16 May, UTC", box=box.SIMPLE_HEAD, title_justify="left", expand=True)
     table.add_column("级别 level")
     for name in ("开始 opened", "结束 closed"):
-        table.add_column(name, no_wrap=True, min_width=11)
-    for name in ("地点 where", "风险 risk", "p", "牵头 lead"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, no_wrap=True, min_width=11, max_width=12)
+    table.add_column("地点 where")
+    table.add_column("风险 risk", ratio=1)
+    table.add_column("p")
+    table.add_column("牵头 lead")
     for episode in result.episodes:
         table.add_row(
             Line(f" {episode.peak_level} ", style=STYLES[episode.peak_level]),
