@@ -167,8 +167,11 @@ def learn_step(
 
 
 def _narrowing(offsets: Quantiles) -> float:
-    """Return how wide the calibrated outermost interval is, in widths of the raw one: steps shrink and grow with it."""
-    return 1 + float(offsets[-1] - offsets[0])
+    """Return how wide the calibrated outermost interval is, in widths of the raw one, at most 1.
+
+    Steps shrink with it; they do not grow with it, or one wild reading would widen what widens the next step.
+    """
+    return min(1.0, 1 + float(offsets[-1] - offsets[0]))
 
 
 def learn_tail(state: CalibrationState, row: int, issued: Quantiles, truth: float) -> CalibrationState:

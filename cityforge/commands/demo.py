@@ -97,23 +97,21 @@ def _model_table(result: DemoResult) -> Table:
 
 
 def _warning_table(result: DemoResult, language: WarningLanguage) -> Table:
-    table = Table(title="预警 Warnings, 20 April – 16 May, UTC", box=box.SIMPLE_HEAD, title_justify="left", expand=True)
+    table = Table(title="预警 Warnings, 20 April – 16 May, UTC", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("级别 level")
     for name in ("开始 opened", "结束 closed"):
         table.add_column(name, no_wrap=True, min_width=11, max_width=12)
-    table.add_column("地点 where")
-    table.add_column("风险 risk", ratio=1)
+    table.add_column("风险 risk", min_width=16)
     table.add_column("p")
-    table.add_column("牵头 lead")
+    table.add_column("地点 where", overflow="ellipsis", no_wrap=True, max_width=14)
     for episode in result.episodes:
         table.add_row(
             Line(f" {episode.peak_level} ", style=STYLES[episode.peak_level]),
             f"{episode.opened_at:%m-%d %H:%M}",
             f"{episode.closed_at:%m-%d %H:%M}" if episode.closed_at else "open",
-            _say(result.pack.places[episode.place].name, language),
             _say(episode.title, language),
             f"{episode.explanation.posterior:.2f}" if episode.explanation else "",
-            _say(episode.procedure.lead, language) if episode.procedure else "",
+            _say(result.pack.places[episode.place].name, language),
         )
     return table
 

@@ -77,7 +77,7 @@ def test_calibrated_quantiles_never_cross(offsets: np.ndarray, rows: np.ndarray)
 @pytest.mark.parametrize("spread", [0.3, 3.0])
 def test_a_biased_forecaster_keeps_its_promise_in_the_long_run(bias: float, spread: float) -> None:
     state, raw = fresh(1), forecast(np.array([NORMAL]))
-    truths = bias + spread * np.random.default_rng(3).standard_normal(3000)
+    truths = bias + spread * np.random.default_rng(3).standard_normal(7500)
     below = np.zeros(5)
     for truth in truths:
         row = issue(raw, state)[0]
