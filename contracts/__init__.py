@@ -41,7 +41,7 @@ from .errors import (
     UnknownSignError,
 )
 from .evidence import Evidence, EvidenceKind
-from .forecasts import Forecast, ForecastSpec
+from .forecasts import Forecast, ForecastSpec, QuantileLevels
 from .inbox import InboxItem, InboxKind, OutboxMessage
 from .packs import Pack, PackHeader, load_pack, read_places, read_rows, read_signs, validation_problems
 from .pictures import MAXIMUM_PIXELS, check_picture, decode_picture
@@ -100,6 +100,7 @@ __all__ = [
     "Procedure",
     "PromotionError",
     "Quality",
+    "QuantileLevels",
     "Reading",
     "ReleaseManifest",
     "SchemaError",

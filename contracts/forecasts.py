@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from .calendar import CalendarSpec
+
+
+def _check_levels(levels: tuple[float, ...]) -> tuple[float, ...]:
+    ordered = all(low < high for low, high in itertools.pairwise(levels))
+    if not levels or not ordered or levels[0] <= 0 or levels[-1] >= 1 or 0.5 not in levels:  # noqa: PLR2004
+        message = f"quantiles must increase within (0, 1) and hold 0.5, were {levels}"
+        raise ValueError(message)
+    return levels
+
+
+QuantileLevels = Annotated[tuple[float, ...], AfterValidator(_check_levels)]
+"""A pydantic field type: probabilities that increase within (0, 1), the median among them."""
 
 
 class ForecastSpec(BaseModel):
@@ -31,19 +44,10 @@ class ForecastSpec(BaseModel):
     context: int = Field(gt=0, le=100_000)
     horizon: int = Field(gt=0, le=10_000)
     interval_s: int = Field(gt=0)
-    quantiles: tuple[float, ...]
+    quantiles: QuantileLevels
     unit: str = ""
     calendar: CalendarSpec | None = None
     minimum_observed: int = Field(default=1, ge=1)
-
-    @field_validator("quantiles")
-    @classmethod
-    def _increasing(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
-        ordered = all(low < high for low, high in itertools.pairwise(levels))
-        if not levels or not ordered or levels[0] <= 0 or levels[-1] >= 1 or 0.5 not in levels:  # noqa: PLR2004
-            message = f"quantiles must increase within (0, 1) and hold 0.5, were {levels}"
-            raise ValueError(message)
-        return levels
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -40,15 +40,14 @@ class RuntimeStatus:
 
 def runtime_status(store: Store, shard: str = "main") -> RuntimeStatus | None:
     """Return where the runtime of a shard stands; None if it never started."""
-    loaded = store.runtime.load(shard)
-    told = loaded.state.get(STATUS_KEY)
+    told = store.runtime.value(shard, STATUS_KEY)
     if told is None:
         return None
     decided_ms = told["decided_ms"]
     return RuntimeStatus(
         shard=shard,
         holder=told["holder"],
-        offset=loaded.offset,
+        offset=store.runtime.offset(shard),
         last_sequence=store.inbox.last_sequence(),
         decided_at=None if decided_ms is None else from_ms(decided_ms),
         updated_at=from_ms(told["updated_ms"]),

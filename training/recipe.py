@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from contracts import IDENTIFIER, CalendarSpec, ConfigurationError, ForecastSpec, Problem, UtcTime
+from contracts import IDENTIFIER, CalendarSpec, ConfigurationError, ForecastSpec, Problem, QuantileLevels, UtcTime
 from models.forecasting import option_problems
 
 from .sources import DataSection
@@ -67,7 +67,7 @@ class ForecastSection(Section):
 
     context: int = Field(gt=0, le=100_000)
     horizon: int = Field(gt=0, le=10_000)
-    quantiles: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+    quantiles: QuantileLevels = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
     calendar: CalendarSpec | None = None
     minimum_observed: int = Field(default=1, ge=1)
 

@@ -24,7 +24,7 @@ def _read(call: Call) -> dict[str, Any]:
     platform = call.platform
     store = platform.store
     shards = sorted({platform.settings.shard, *store.runtime.shards()})
-    offsets = {shard: store.runtime.load(shard).offset for shard in shards}
+    offsets = {shard: store.runtime.offset(shard) for shard in shards}
     last = store.inbox.last_sequence()  # read last: the runtime is never shown ahead of the inbox
     return {
         "ready": platform.is_ready(),
