@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import TaskID
@@ -17,6 +19,11 @@ from contracts import ConfigurationError, Pack, Problem, load_pack
 from registry import Registry
 from training import Recipe, TrainingResult, load_recipe
 from training import train as train_recipe
+
+if TYPE_CHECKING:
+    from training.vision import DetectRecipe
+
+    AnyRecipe = Recipe | DetectRecipe
 
 
 def train(
@@ -43,7 +50,7 @@ def train(
     with invocation.workspace() as workspace:
         loaded = load_recipes(find_recipes(workspace, recipes or []))
         workspace.import_packs(packs_of(loaded))
-        results = train_all(invocation, workspace.registry, loaded, force=force)
+        results = train_all(invocation, workspace.registry, loaded, fits=workspace.home / "fits", force=force)
         promoted = promote_passed(workspace, results) if promote else []
     for result in results:
         reused = ", reused" if result.reused else ""
@@ -84,23 +91,23 @@ def find_recipes(workspace: Workspace, names: list[str]) -> list[Path]:
     return paths
 
 
-def packs_of(recipes: list[Recipe]) -> list[Pack]:
+def packs_of(recipes: list[AnyRecipe]) -> list[Pack]:
     """Return the packs in whose folder ``recipes/`` the recipes lie, so that their signs are known to the store."""
     folders = dict.fromkeys(recipe.folder.resolve().parent for recipe in recipes)
     return [load_pack(folder) for folder in folders if (folder / "pack.toml").is_file()]
 
 
-def load_recipes(paths: list[Path]) -> list[Recipe]:
+def load_recipes(paths: list[Path]) -> list[AnyRecipe]:
     """Read recipes, and report the mistakes of all of them at once.
 
     Raises:
         ConfigurationError: listing every mistake of every recipe.
     """
-    recipes: list[Recipe] = []
+    recipes: list[AnyRecipe] = []
     problems: list[Problem] = []
     for path in paths:
         try:
-            recipes.append(load_recipe(path))
+            recipes.append(_load(path))
         except ConfigurationError as exc:
             problems.extend(Problem(f"{path.name}: {one.where}", one.message, one.remedy) for one in exc.problems)
     if problems:
@@ -109,10 +116,41 @@ def load_recipes(paths: list[Path]) -> list[Recipe]:
     return recipes
 
 
+def _load(path: Path) -> AnyRecipe:
+    """Read a recipe of the task that it names; a file that cannot be read is reported by the forecaster's reader."""
+    try:
+        task = tomllib.loads(path.read_text(encoding="utf-8")).get("task", "forecast")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        task = "forecast"
+    if task == "detect":
+        from training.vision import load_detect_recipe
+
+        return load_detect_recipe(path)
+    return load_recipe(path)
+
+
+def _train(
+    recipe: AnyRecipe, registry: Registry, folder: Path, *, progress: Callable[[str, float], None], force: bool
+) -> TrainingResult:
+    if isinstance(recipe, Recipe):
+        return train_recipe(recipe, registry, progress=progress, force=force)
+    from training.vision import train_detector
+
+    return train_detector(recipe, registry, folder, progress=progress, force=force)
+
+
 def train_all(
-    invocation: Invocation, registry: Registry, recipes: list[Recipe], *, force: bool = False
+    invocation: Invocation, registry: Registry, recipes: list[AnyRecipe], *, fits: Path, force: bool = False
 ) -> list[TrainingResult]:
-    """Train recipes one after the other, each with a progress bar."""
+    """Train recipes one after the other, each with a progress bar.
+
+    Args:
+        invocation: of the command.
+        registry: where versions are registered.
+        recipes: what to train.
+        fits: folder in which fits work that go on after they were killed.
+        force: train again what is trained already.
+    """
     results = []
     with invocation.progress() as progress:
         for recipe in recipes:
@@ -121,7 +159,7 @@ def train_all(
             def report(doing: str, share: float, task: TaskID = task, name: str = recipe.name) -> None:
                 progress.update(task, description=f"{name}: {doing}", completed=round(100 * share))
 
-            results.append(train_recipe(recipe, registry, progress=report, force=force))
+            results.append(_train(recipe, registry, fits / recipe.name, progress=report, force=force))
             progress.update(task, completed=100)
     return results
 

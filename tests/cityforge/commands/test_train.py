@@ -10,6 +10,7 @@ import pytest
 
 from cityforge.packs import SCENARIOS
 from tests.cityforge.conftest import Command
+from tests.training.vision.folders import scene, write_yolo
 
 PACK = SCENARIOS / "construction" / "water_main"
 NAME = "water_main.flow"
@@ -140,3 +141,20 @@ def test_an_unknown_model_is_refused_in_one_line(cityforge: Command, project: Pa
     assert outcome.code == 1
     assert "ghost" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(280)
+def test_a_detector_is_trained_by_the_same_command(cityforge: Command, project: Path) -> None:
+    pictures = [(scene(seed), [(0, 24.0, 16.0, 56.0, 48.0)]) for seed in range(10)]
+    write_yolo(project / "pictures", {"train": pictures[:7], "val": pictures[7:]}, ("bin",))
+    recipe = project / "bins.toml"
+    recipe.write_text(
+        'name = "street.bins"\ntask = "detect"\n[data]\nfolder = "pictures"\n'
+        '[model]\narchitecture = "yolov5n"\nsize_px = 64\n[fitting]\nepochs = 1\nbatch = 4\n'
+    )
+    done = cityforge("train", recipe, "--json")
+    assert done.code in (0, 3), done.err
+    (result,) = done.data["results"]
+    assert result["name"] == "street.bins"
+    assert {gate["name"] for gate in result["gates"]} >= {"parity"}
