@@ -19,6 +19,7 @@ import numpy as np
 import onnx
 import torch
 from matplotlib import get_data_path
+from PIL import Image
 
 from contracts import Array, ModelError
 
@@ -84,8 +85,11 @@ def prepare(folder: Path) -> None:
     for name in ("Arial.ttf", "Arial.Unicode.ttf"):
         shutil.copyfile(Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf", own / name)
     load_torchvision()
+    pillow_open = Image.open
     from ultralytics import settings  # lazy: reads the environment at import
+    from ultralytics.utils import patches  # noqa: F401 - lazy: so that what it replaces is replaced here
 
+    Image.open = pillow_open  # ultralytics' own wants a further package for every file that is no picture
     settings.update(dict.fromkeys((key for key in _SILENT_SETTINGS if key in settings), False))
 
 

@@ -1,8 +1,10 @@
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image, UnidentifiedImageError
 
 from contracts import ModelError
 from gpu import open_session
@@ -74,3 +76,9 @@ def test_ultralytics_tracking_is_off():
     from ultralytics import settings as own
 
     assert [key for key in ultralytics_adapter._SILENT_SETTINGS if own.get(key)] == []
+
+
+def test_pillow_stays_as_it_was():
+    assert Image.open.__module__ == "PIL.Image"
+    with pytest.raises(UnidentifiedImageError, match="cannot identify"):
+        Image.open(BytesIO(b"no picture"))
