@@ -85,8 +85,10 @@ def measure_serving(home: Path) -> dict[str, Any]:
     settings = adapt(load_settings(), home=home, port=0, open_access=True, packs=("construction.water_main",))
     began = time.monotonic()
     with Platform(settings, parts=[SERVING]) as platform, platform.client() as client:
+        ready = client.is_ready()
         ready_s = time.monotonic() - began
-        client.status()
+        if not ready:
+            sys.exit("the champion does not answer; see the logs in " + str(platform.logs))
         top = psutil.Process(platform.children[SERVING].pid)
         family = [top, *top.children(recursive=True)]
         maps = {entry.path for process in family for entry in process.memory_maps()}

@@ -48,10 +48,17 @@ class PlatformClient:
         """Close the connections."""
         self._http.close()
 
+    def is_alive(self) -> bool:
+        """Return whether serving answers, whatever the state of its models."""
+        return self._is_well("/livez")
+
     def is_ready(self) -> bool:
-        """Return whether serving answers and can do its work."""
+        """Return whether serving answers and every model does."""
+        return self._is_well("/readyz")
+
+    def _is_well(self, path: str) -> bool:
         try:
-            return self._http.get("/readyz", timeout=2.0).is_success
+            return self._http.get(path, timeout=2.0).is_success
         except httpx.TransportError:
             return False
 

@@ -117,6 +117,8 @@ class Platform:
         child.wait_ready()
         child.keep()
         self._report(f"{name} is ready (process {child.pid})")
+        if name == SERVING:
+            self._report_broken_models()
 
     def _serving_part(self) -> Part:
         settings = self.settings
@@ -154,8 +156,17 @@ class Platform:
         )
 
     def _serving_is_ready(self) -> bool:
+        """Return whether serving answers: a model that cannot be opened must not keep the rules from being watched."""
         with self.client() as client:
-            return client.is_ready()
+            return client.is_alive()
+
+    def _report_broken_models(self) -> None:
+        with self.client() as client:
+            if client.is_ready():
+                return
+            broken = [model for model in client.status()["models"] if model["failure"]]
+        for model in broken:
+            self._report(f"{model['name']} does not answer: {model['failure']} The rules are watched without it.")
 
     def _runtime_is_ready(self, since: datetime) -> bool:
         with Store.open(self.settings.store_address, create=False) as store:

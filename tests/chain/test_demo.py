@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from math import log
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 
 from benchmarks.demo import measure_serving
 from benchmarks.interruption import measure_damage
+from cityforge.demo import PACK
+from cityforge.settings import adapt, load_settings
+from cityforge.supervisor import Platform
 from tests.chain.conftest import run_cityforge
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -92,3 +96,17 @@ def test_kill_9_loses_nothing_and_tells_nothing_twice(first_demo: dict[str, Any]
     damage = measure_damage(demo_folder / ".cityforge" / "demo", tmp_path)
     assert (damage.lost, damage.twice, damage.kills) == (0, 0, 3)
     assert damage.episodes >= len(first_demo["warnings"]) + len(first_demo["blind"])
+
+
+def test_a_damaged_model_is_told_of_and_the_rules_go_on(first_demo: dict[str, Any], demo_folder: Path, tmp_path: Path):
+    home = Path(shutil.copytree(demo_folder / ".cityforge" / "demo", tmp_path / "home"))
+    for graph in (home / "releases").glob("*/model.onnx"):
+        graph.write_bytes(graph.read_bytes()[:-100])
+    settings = adapt(load_settings(start=tmp_path), home=home, port=0, open_access=True, clock="ticks", packs=(PACK,))
+    told: list[str] = []
+    with Platform(settings, report=told.append) as platform, platform.client() as client:
+        assert not client.is_ready()
+        (shard,) = client.status()["runtime"]
+    assert shard["lag"] == 0
+    assert any("does not answer" in line and "is damaged" in line for line in told)
+    assert first_demo["champion"]["name"] in " ".join(told)
