@@ -23,7 +23,7 @@ from cityforge.ports import claim_port
 from cityforge.replaying import Step, plan_steps, wait_caught_up
 from cityforge.settings import load_settings
 from cityforge.workspace import Workspace
-from contracts import Episode, ServiceError, from_ms
+from contracts import Episode, OverloadedError, ServiceError, from_ms
 from training import load_recipe, read_series
 
 READY_TIMEOUT_S = 60.0
@@ -98,10 +98,20 @@ class ServedReplay:
         """Post steps and return the inbox's last sequence."""
         last = 0
         for step in steps:
-            if step.readings:
-                self.client.post_readings(step.readings)
-            last = int(self.client.post_tick(from_ms(step.time_ms))["last_sequence"])
+            last = self._post(step)
         return last
+
+    def _post(self, step: Step) -> int:
+        """Post one step as a source would that keeps trying while the platform is being restarted."""
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while True:
+            try:
+                if step.readings:
+                    self.client.post_readings(step.readings)
+                return int(self.client.post_tick(from_ms(step.time_ms))["last_sequence"])
+            except OverloadedError:
+                if time.monotonic() > deadline:
+                    raise
 
     def finish(self, last: int) -> list[Episode]:
         """Wait until all is decided, and return every episode."""
