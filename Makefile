@@ -86,8 +86,8 @@ serve: setup ## Serve the champions and run the warning runtime
 	$(BIN)/cityforge serve
 
 .PHONY: constraints
-constraints: ## Regenerate constraints.txt from pyproject.toml
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --override overrides.txt \
+constraints: ## Regenerate constraints.txt from pyproject.toml; pins stay as they are unless UPGRADE=1
+	$(BIN)/uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --all-extras --override overrides.txt \
 		--no-annotate --custom-compile-command 'make constraints' --constraint <(echo 'torch==$(TORCH_VERSION)') \
 		--output-file constraints.txt pyproject.toml
 
