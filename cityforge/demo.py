@@ -86,6 +86,11 @@ class DemoResult:
         """The episodes that warn of something; grey ones say that a source was blind."""
         return [episode for episode in self.episodes if episode.layer is not Layer.HEALTH]
 
+    @property
+    def blind(self) -> list[Episode]:
+        """The grey episodes: periods in which a source was silent."""
+        return [episode for episode in self.episodes if episode.layer is Layer.HEALTH]
+
 
 def demo_settings(settings: Settings) -> Settings:
     """Return settings of the demo: its own folder below ``home``, a free loopback port, time moved by ticks alone."""

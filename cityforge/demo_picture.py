@@ -72,8 +72,8 @@ def draw_replay(path: Path, curves: ReplayCurves, episodes: Sequence[Episode]) -
         3, 1, figsize=(13, 8), sharex=True, height_ratios=(3, 3, 1.1), constrained_layout=True, dpi=130
     )
     _draw_curves(axes[0], curves, episodes)
-    axes[0].set_title(f"{curves.title}  ·  cityforge demo", loc="left", fontsize=14)
-    axes[0].legend(loc="lower left", ncols=3, frameon=False, fontsize=9)
+    axes[0].set_title(f"{curves.title}  ·  cityforge demo", loc="left", fontsize=14, pad=12)
+    axes[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, fontsize=9)
     _draw_curves(axes[1], curves, episodes)
     low, high = np.nanpercentile(curves.values, (4, 99.9))
     margin = 0.6 * (high - low)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from contracts import Episode, PlaceTree
+from contracts import Episode, Layer, PlaceTree
 
 TEMPLATES = Path(__file__).parent / "templates"
 PROBABILITY_FLOOR = 1e-12
@@ -61,13 +61,15 @@ def write_report(path: Path, report: Report, places: PlaceTree) -> Path:
         "place_path": lambda place: place_path(places, place),
         "time": format_time,
         "log_odds": log_odds,
+        "hours": format_hours,
     }
     html = template.render(
         title=report.title,
         period=report.period,
         source=report.source,
         picture=base64.b64encode(report.picture.read_bytes()).decode(),
-        episodes=report.episodes,
+        warnings=[episode for episode in report.episodes if episode.layer is not Layer.HEALTH],
+        blind=[episode for episode in report.episodes if episode.layer is Layer.HEALTH],
         models=report.models,
         figure_names=list(dict.fromkeys(names)),
         report_note=report.report_note,
@@ -86,6 +88,13 @@ def place_path(places: PlaceTree, place_id: str) -> str:
 def format_time(time: datetime) -> str:
     """Return a time as people read it, in UTC."""
     return f"{time:%Y-%m-%d %H:%M}"
+
+
+def format_hours(episode: Episode) -> str:
+    """Return how long an episode lasted, in hours; nothing while it is open."""
+    if episode.closed_at is None:
+        return ""
+    return f"{(episode.closed_at - episode.opened_at).total_seconds() / 3600:.0f}"
 
 
 def log_odds(probability: float) -> float:

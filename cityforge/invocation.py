@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from enum import IntEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic_core import to_jsonable_python
@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from contracts import ConfigurationError, FactoryError, Problem
 
+from .extras import missing_extra
 from .settings import Settings, load_settings
 from .workspace import Workspace
 
@@ -114,9 +115,9 @@ def with_shared_options(function: Callable[..., None]) -> Callable[..., None]:
         try:
             function(invocation, **values)
         except (FactoryError, OSError, KeyboardInterrupt) as exc:
-            if debug:
-                invocation.log.print_exception()
-            raise typer.Exit(end_badly(invocation, exc)) from exc
+            _end(invocation, exc, debug=debug)
+        except ModuleNotFoundError as exc:
+            _end(invocation, missing_extra(exc), debug=debug)
 
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
@@ -125,6 +126,12 @@ def with_shared_options(function: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     return command
+
+
+def _end(invocation: Invocation, exc: BaseException, *, debug: bool) -> NoReturn:
+    if debug:
+        invocation.log.print_exception()
+    raise typer.Exit(end_badly(invocation, exc)) from exc
 
 
 def end_badly(invocation: Invocation, exc: BaseException) -> ExitCode:

@@ -121,10 +121,9 @@ def load_command(name: str, target: str) -> Any:
     module_name, _, function_name = target.partition(":")
     try:
         function = getattr(importlib.import_module(module_name), function_name)
-    except ModuleNotFoundError as exc:  # an extra that is not installed; never one of our own rooms
-        advice = "Install it with pip install 'cityforge[training]'."
-        typer.echo(f"`{PROGRAM} {name}` needs the package {exc.name!r}, which is not installed. {advice}", err=True)
-        raise SystemExit(2) from exc
+    except ModuleNotFoundError as exc:
+        typer.echo(f"{PROGRAM} {name}: {importlib.import_module('cityforge.extras').missing_extra(exc)}", err=True)
+        raise SystemExit(1) from exc
     invocation = importlib.import_module("cityforge.invocation")
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
     app.command(name)(invocation.with_shared_options(function))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from rich.table import Table
 from rich.text import Text as Line
 
 from cityforge.demo import DemoResult, demo_settings, describe_report_figures, next_steps, run_demo
-from cityforge.demo_report import format_time, log_odds
+from cityforge.demo_report import format_hours, format_time, log_odds
 from cityforge.invocation import Invocation
 from cityforge.settings import WarningLanguage
 from contracts import Episode, Level, Procedure, Text
@@ -66,7 +67,8 @@ def _show(invocation: Invocation, result: DemoResult, language: WarningLanguage)
         f"{result.champion.reason}."
     )
     invocation.show(describe_report_figures(result.report_figures))
-    invocation.show(_warning_table(result, language))
+    invocation.show(_warning_table(result.warnings, result, language))
+    invocation.show(_blind_table(result, language))
     for episode in result.warnings:
         if episode.explanation is not None:
             invocation.show(_explanation(episode, language))
@@ -96,15 +98,15 @@ def _model_table(result: DemoResult) -> Table:
     return table
 
 
-def _warning_table(result: DemoResult, language: WarningLanguage) -> Table:
+def _warning_table(episodes: Sequence[Episode], result: DemoResult, language: WarningLanguage) -> Table:
     table = Table(title="预警 Warnings, 20 April – 16 May, UTC", box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("级别 level")
+    table.add_column("级别 level", no_wrap=True)
     for name in ("开始 opened", "结束 closed"):
         table.add_column(name, no_wrap=True, min_width=11, max_width=12)
-    table.add_column("风险 risk", min_width=16)
-    table.add_column("p")
-    table.add_column("地点 where", overflow="ellipsis", no_wrap=True, max_width=14)
-    for episode in result.episodes:
+    table.add_column("风险 risk", overflow="fold")
+    table.add_column("p", justify="right")
+    table.add_column("地点 where", overflow="fold")
+    for episode in episodes:
         table.add_row(
             Line(f" {episode.peak_level} ", style=STYLES[episode.peak_level]),
             f"{episode.opened_at:%m-%d %H:%M}",
@@ -112,6 +114,24 @@ def _warning_table(result: DemoResult, language: WarningLanguage) -> Table:
             _say(episode.title, language),
             f"{episode.explanation.posterior:.2f}" if episode.explanation else "",
             _say(result.pack.places[episode.place].name, language),
+        )
+    return table
+
+
+def _blind_table(result: DemoResult, language: WarningLanguage) -> Table:
+    """Return the periods in which a source was silent, one line each."""
+    title = "看不见的时段 Blind periods: silence is not normality"
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for name in ("开始 from", "结束 until"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("小时 h", justify="right", no_wrap=True)
+    table.add_column("原因 why", overflow="fold")
+    for episode in result.blind:
+        table.add_row(
+            f"{episode.opened_at:%m-%d %H:%M}",
+            f"{episode.closed_at:%m-%d %H:%M}" if episode.closed_at else "open",
+            format_hours(episode),
+            _say(episode.title, language),
         )
     return table
 
@@ -124,7 +144,7 @@ def _explanation(episode: Episode, language: WarningLanguage) -> Panel:
     table.add_row("", f"{log_odds(explanation.prior):+.2f}", "先验 prior", f"p = {explanation.prior:.3f}")
     for part in explanation.contributions:
         table.add_row(
-            "", f"{part.weight:+.2f}", _say(part.reason, language), f"没有它 without it p = {part.without:.3f}"
+            "", f"{part.weight:+.2f}", _say(part.reason, language), f"无此 without it\np = {part.without:.3f}"
         )
     table.add_row("=", f"{log_odds(explanation.posterior):+.2f}", "", f"[bold]p = {explanation.posterior:.3f}[/]")
     lines: list[RenderableType] = [table]
@@ -158,7 +178,7 @@ def _as_data(result: DemoResult) -> dict[str, Any]:
         "report_figures": result.report_figures,
         "replayed": result.replayed.as_dict(),
         "warnings": [episode.model_dump(mode="json") for episode in result.warnings],
-        "blind": [e.model_dump(mode="json", exclude={"history"}) for e in result.episodes if e not in result.warnings],
+        "blind": [episode.model_dump(mode="json", exclude={"history"}) for episode in result.blind],
         "incidents": [incident.model_dump(mode="json") for incident in result.incidents],
         "picture": result.picture,
         "report": result.report,

@@ -11,6 +11,7 @@ import pytest
 import typer
 
 import cityforge as room
+from cityforge.extras import missing_extra
 from cityforge.invocation import Invocation, with_shared_options
 from cityforge.main import COMMANDS, Entry
 from cityforge.processes import ROOT
@@ -18,6 +19,7 @@ from contracts import ConfigurationError, DataError, Problem
 
 from .conftest import Command
 
+RECIPE = str(ROOT / "scenarios/construction/water_main/recipes/ridge.toml")
 HEAVY = ("numpy", "mlflow", "torch", "bentoml", "onnxruntime", "sqlalchemy", "pydantic")
 
 
@@ -126,18 +128,28 @@ def test_a_number_that_is_none_becomes_null(capfd: pytest.CaptureFixture[str]) -
     assert capfd.readouterr().out == '{"mae": null, "worst": [null, 1.5]}\n'
 
 
-def test_a_missing_extra_is_named(tmp_path: Path) -> None:
-    (tmp_path / "needy.py").write_text("import a_package_that_nobody_has\n")
-    source = "from cityforge.main import load_command; load_command('needy', 'needy:needy')"
-    environment = {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
-    done = subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "needs the package 'a_package_that_nobody_has'" in done.stderr
-    assert "cityforge[training]" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def application(function: object) -> typer.Typer:
     app = typer.Typer(add_completion=False)
     app.command("trial")(with_shared_options(function))  # type: ignore[arg-type]
     return app
+
+
+def run_without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as on an installation that lacks a package."""
+    source = f"import sys; sys.modules[{module!r}] = None; from cityforge.main import run; run(sys.argv[1:])"
+    command = [sys.executable, "-c", source, *arguments]
+    return subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("arguments", [("train", RECIPE), ("replay", "construction.water_main"), ("demo",)])
+def test_a_package_of_an_extra_that_is_missing_is_named_with_its_extra(arguments: tuple[str, ...]) -> None:
+    done = run_without("torch", *arguments)
+    assert done.returncode == 1, done.stderr
+    assert "package 'torch', which is not installed" in done.stderr
+    assert "pip install 'cityforge[training]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_module_that_no_extra_brings_is_a_defect() -> None:
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_of_ours"):
+        missing_extra(ModuleNotFoundError("No module named 'no_such_module_of_ours'", name="no_such_module_of_ours"))
