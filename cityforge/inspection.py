@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -26,6 +27,15 @@ SAMPLE_ROWS = 500
 ENCODINGS = ("utf-8-sig", "gb18030")
 DELIMITERS = ",;\t|"
 MISSING = frozenset({"", "-", "--", "na", "n/a", "nan", "null", "none", "nil", "缺测", "无"})
+UNITS = frozenset(
+    (  # noqa: SIM905 - one string stays readable, a list of ninety does not
+        "% ‰ mm cm m km m² m2 m³ m3 l ml mm/h mm/min m/s km/h kmh l/s l/min m³/h m3/h m³/s m3/s m³/d t t/h kg g mg µg "
+        "mg/l µg/m³ µg/m3 mg/m³ °c ℃ c k pa hpa kpa mpa bar v mv kv a ma w kw mw gw wh kwh mwh hz khz db db(a) dba "
+        "lux lx ppm ppb s ms min h d veh/h 辆/h 次/h 人/h 件/h 件/d 厘米 毫米 米 公里 吨 升 立方米 千瓦时 摄氏度 分贝 "
+        "次 人 件 辆"
+    ).split()
+)
+"""Units that a header may carry without brackets, in lower case."""
 MOSTLY = 0.95
 FEWEST_READINGS = 48
 MAXIMUM_SERIES = 10_000
@@ -47,7 +57,7 @@ class FoundSeries:
 
     Attributes:
         name: the column or the id it was found under.
-        unit: read from the column's name, if it stands there.
+        unit: read from the name of its column, or in the long form of the column of values; empty if none stands there.
         times_ms: event times, increasing, one for each reading kept.
         values: values, of the same length; the last of several at one time stands.
         interval_s: the commonest step between readings.
@@ -140,7 +150,10 @@ def inspect_csv(path: Path, zone: ZoneInfo) -> Findings:
     name_column = _find_name_column(header, columns, time, numeric)
     values = tuple(numeric if name_column is None else [name for name in numeric if name != name_column][:1])
     collected, unreadable, out_of_order = _collect(columns, time, values, name_column)
-    series = tuple(_describe(name, rows) for name, rows in collected.items() if len(rows.times_ms) >= FEWEST_READINGS)
+    shared_unit = "" if name_column is None else split_unit(values[0])[1]
+    series = tuple(
+        _describe(name, rows, shared_unit) for name, rows in collected.items() if len(rows.times_ms) >= FEWEST_READINGS
+    )
     if not series:
         message = f"No series in {str(path)!r} has the {FEWEST_READINGS} readings that a model needs at the least."
         raise DataError(message)
@@ -177,11 +190,18 @@ def parse_number(cell: str) -> float | None:
 
 
 def split_unit(name: str) -> tuple[str, str]:
-    """Return a column's name and the unit in brackets behind it: ``flow (l/s)`` is ``flow`` in ``l/s``."""
+    """Return a column's name and its unit, or an empty one.
+
+    Read are units in brackets (``flow (l/s)``) and, where the last word is a unit in common use, those behind a space
+    or an underscore (``水位 cm``, ``level_cm``).
+    """
     for opening, closing in ("()", "[]", "（）"):
         if name.endswith(closing) and opening in name:
             head, _, unit = name[: -len(closing)].rpartition(opening)
             return (head.strip() or name), unit.strip()[:32]
+    found = re.fullmatch(r"(.+?)[\s_]+(\S+)", name.strip())
+    if found is not None and found[2].lower() in UNITS:
+        return found[1], found[2]
     return name.strip(), ""
 
 
@@ -292,7 +312,7 @@ def _collect(
     return dict(collected), unreadable, out_of_order
 
 
-def _describe(name: str, rows: _Collected) -> FoundSeries:
+def _describe(name: str, rows: _Collected, shared_unit: str) -> FoundSeries:
     kept: dict[int, float] = {}
     repeated = revised = 0
     for time_ms, value in zip(rows.times_ms, rows.values, strict=True):
@@ -304,7 +324,7 @@ def _describe(name: str, rows: _Collected) -> FoundSeries:
     interval_s = _find_interval(times)
     gaps = sorted(_find_gaps(times, interval_s), key=lambda gap: -gap.steps)
     off_grid = sum((time_ms - times[0]) % (interval_s * 1000) != 0 for time_ms in times)
-    _, unit = split_unit(name)
+    unit = split_unit(name)[1] or shared_unit
     ordered = tuple(kept[time_ms] for time_ms in times)
     return FoundSeries(
         name, unit, tuple(times), ordered, interval_s, off_grid, tuple(gaps), repeated, revised, rows.empty

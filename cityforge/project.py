@@ -28,6 +28,8 @@ LONGEST_HORIZON = 48
 TRAIN, VALIDATION, GATE = 0.6, 0.75, 0.9
 """Shares of the data at which the windows end; the rest is the report window, which chooses nothing."""
 FEWEST_WINDOWS = 4
+UNKNOWN_UNIT = "1"
+"""Stands in signs.csv where the file names no unit: the unit of a pure number."""
 QUIET_SHARE = (0.001, 0.999)
 
 
@@ -146,14 +148,14 @@ def write_project(folder: Path, plan: ProjectPlan, findings: Findings) -> list[P
 def _plan_signs(series: Sequence[FoundSeries], slug: str, train_end_ms: int) -> list[PlannedSign]:
     signs: list[PlannedSign] = []
     for one in series:
-        title, unit = split_unit(one.name)
+        title, _ = split_unit(one.name)
         identity = f"{slug}.{_slug(title)}"
         while identity in {sign.id for sign in signs}:
             identity += "x"
         past = sorted(v for t, v in zip(one.times_ms, one.values, strict=True) if t < train_end_ms)
         low, high = (past[round(share * (len(past) - 1))] for share in QUIET_SHARE) if past else (0.0, 0.0)
         stuck = 2 * _longest_run(one.values) + 1
-        signs.append(PlannedSign(identity, title, unit, low, high, stuck))
+        signs.append(PlannedSign(identity, title, one.unit or UNKNOWN_UNIT, low, high, stuck))
     return signs
 
 

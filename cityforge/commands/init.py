@@ -100,24 +100,30 @@ def _show(invocation: Invocation, findings: Findings, plan: ProjectPlan) -> None
     table.add_row("windows", " | ".join(plan.windows))
     table.add_row("forecast", f"{plan.context} steps seen, {plan.horizon} ahead, season {plan.season}")
     invocation.show(table)
-    rows = Table("series", "readings", "interval", "missing", "longest gap", "repeated", "revised", "empty", "off grid")
+    rows = Table("series", "unit", "readings", "found")
     for series in findings.series[:SHOWN_SERIES]:
-        rows.add_row(*_series_row(series))
+        rows.add_row(series.name, series.unit or "?", str(len(series.values)), _describe_series(series))
     invocation.show(rows)
+    hidden = len(findings.series) - SHOWN_SERIES
+    if hidden > 0:
+        invocation.show(f"and {hidden} more series (--json lists all)")
+    if any(not series.unit for series in findings.series):
+        invocation.show("[yellow]No unit stands in the header of some series: set it in signs.csv.[/yellow]")
 
 
-def _series_row(series: FoundSeries) -> tuple[str, ...]:
-    gap = series.gaps[0] if series.gaps else None
-    longest = f"{gap.steps} from {format_utc(gap.first_ms)}" if gap else "-"
-    counts = (series.repeated, series.revised, series.empty, series.off_grid)
-    return (
-        series.name,
-        str(len(series.values)),
-        describe_duration(series.interval_s),
-        str(series.missing_steps),
-        longest,
-        *map(str, counts),
-    )
+def _describe_series(series: FoundSeries) -> str:
+    """Return interval and irregularities of a series in words; what did not occur is not named."""
+    found = [f"every {describe_duration(series.interval_s)}"]
+    if series.gaps:
+        gap = series.gaps[0]
+        found.append(f"{series.missing_steps} missing (longest: {gap.steps} from {format_utc(gap.first_ms)})")
+    counts = {
+        "repeated": series.repeated,
+        "revised": series.revised,
+        "empty": series.empty,
+        "off the grid": series.off_grid,
+    }
+    return ", ".join([*found, *(f"{count} {name}" for name, count in counts.items() if count)])
 
 
 def _as_data(findings: Findings, plan: ProjectPlan) -> dict[str, object]:
@@ -134,6 +140,7 @@ def _as_data(findings: Findings, plan: ProjectPlan) -> dict[str, object]:
         "series": [
             {
                 "name": one.name,
+                "unit": one.unit,
                 "readings": len(one.values),
                 "interval_s": one.interval_s,
                 "missing": one.missing_steps,

@@ -45,6 +45,26 @@ def test_a_csv_becomes_a_project_that_checks_and_trains(
     assert cityforge("models", "--json").data["uncovered"] == []
 
 
+@pytest.mark.parametrize(
+    ("header", "unit", "written"), [("水位 cm", "cm", "cm"), ("level_cm", "cm", "cm"), ("level", "", "1")]
+)
+def test_a_long_file_with_a_column_of_values_makes_a_project_that_loads(
+    cityforge: Command, project: Path, header: str, unit: str, written: str
+) -> None:
+    rows = [
+        f"{name};{datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=hour):%Y/%m/%d %H:%M};{50 + hour % 24}"
+        for hour in range(24 * 10)
+        for name in ("A1", "B2")
+    ]
+    (project / "long.csv").write_text(f"监测点;时间;{header}\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    made = cityforge("init", "--from", "long.csv", "--to", "city", "--json")
+    assert made.code == 0, made.err
+    assert [one["unit"] for one in made.data["found"]["series"]] == [unit, unit]
+    assert [sign.unit for sign in load_pack(project / "city").signs] == [written, written]
+    shown = cityforge("init", "--from", "long.csv", "--to", "again")
+    assert ("set it in signs.csv" in shown.out) is (unit == "")
+
+
 def test_a_pack_is_copied_whole_and_never_over_another(cityforge: Command, project: Path) -> None:
     made = cityforge("init", "--pack", "water_main", "--to", "mine", "--json")
     assert made.code == 0, made.err
