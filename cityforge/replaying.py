@@ -13,13 +13,17 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from contracts import DataError, Reading, ServiceError, format_utc, from_ms, to_ms
+from contracts import DataError, FactoryError, Reading, ServiceError, format_utc, from_ms, parse_utc, to_ms
 
 from .client import PlatformClient
 
 MAXIMUM_BATCH = 5_000
 POLL_S = 0.1
 SHOWN_REASONS = 5
+
+
+class LateReplayError(FactoryError):
+    """A replay would come after the platform's own time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class ReplayResult:
         revisions: readings that changed a value it had.
         refused: readings that it did not take.
         reasons: why, of the first few.
+        late: new readings of a time that the platform's clock had passed before the replay began: archived, but no
+            warning comes of them.
         last_sequence: position of the last item in the platform's inbox.
         until: event time of the last step.
         seconds: time it took.
@@ -54,6 +60,7 @@ class ReplayResult:
     revisions: int
     refused: int
     reasons: tuple[str, ...]
+    late: int
     last_sequence: int
     until: str
     seconds: float
@@ -102,6 +109,7 @@ def replay(
     steps: Sequence[Step],
     *,
     speed: float | None = None,
+    allow_late: bool = False,
     progress: Callable[[int, int, int], None] | None = None,
 ) -> ReplayResult:
     """Post all steps.
@@ -110,13 +118,17 @@ def replay(
         client: of the platform.
         steps: from :func:`plan_steps`.
         speed: seconds of event time per second; None for as fast as the platform takes them.
+        allow_late: post readings also where the platform's clock has passed them.
         progress: called after each step with steps done, steps in all and the step's event time in ms.
 
     Raises:
+        LateReplayError: if the platform's clock has passed readings that it does not know yet.
         FactoryError: if the platform refuses or does not answer; what was posted before is safe, and the same
             replay may be started again: it takes up where it stopped, because posting twice changes nothing.
     """
     began = time.monotonic()
+    clock_ms = _clock_ms(client.status())
+    late = 0
     counts = {"accepted": 0, "duplicates": 0, "revisions": 0}
     posted = last_sequence = refused = 0
     reasons: list[str] = []
@@ -126,6 +138,9 @@ def replay(
             time.sleep(max(0.0, due_s - (time.monotonic() - began)))
         for batch in _batches(step.readings):
             report = client.post_readings(batch)
+            if step.time_ms < clock_ms and report["accepted"]:
+                late += int(report["accepted"])
+                _check_late(step.time_ms, clock_ms, allow_late=allow_late)
             posted += len(batch)
             for name in counts:
                 counts[name] += int(report[name])
@@ -142,10 +157,29 @@ def replay(
         **counts,
         refused=refused,
         reasons=tuple(reasons),
+        late=late,
         last_sequence=last_sequence,
         until=until,
         seconds=time.monotonic() - began,
     )
+
+
+def _clock_ms(status: dict[str, Any]) -> int:
+    """Return the event time that the clock of every shard has reached; 0 where one has none yet."""
+    clocks = [shard["clock_at"] for shard in status["runtime"]]
+    return min((0 if clock is None else to_ms(parse_utc(clock)) for clock in clocks), default=0)
+
+
+def _check_late(time_ms: int, clock_ms: int, *, allow_late: bool) -> None:
+    if allow_late:
+        return
+    message = (
+        f"The platform's clock stands at {format_utc(clock_ms)}: what was measured at {format_utc(time_ms)} is "
+        "archived, but comes too late for any warning. Replay into a home of its own "
+        "(CITYFORGE_HOME=.cityforge/replay) whose platform was only ever started with "
+        "`cityforge serve --clock ticks`, or fill the archive with --allow-late."
+    )
+    raise LateReplayError(message)
 
 
 def wait_caught_up(

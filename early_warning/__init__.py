@@ -10,8 +10,10 @@ from .anomaly import fit_shape, likelihood_ratio
 from .calibration import calibrate, calibration_key
 from .engine import Assignment, ForecastRequest, Outcome, WarningConfiguration, WarningEngine
 from .policy import AnomalyPolicy, BudgetPolicy, CalibrationPolicy, WarningPolicy
+from .watermarks import CLOCK_KEY
 
 __all__ = [
+    "CLOCK_KEY",
     "AnomalyPolicy",
     "Assignment",
     "BudgetPolicy",

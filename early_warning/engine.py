@@ -47,7 +47,7 @@ from .episodes import Ruling
 from .evidence import assemble
 from .health import judge_models, judge_sources
 from .policy import WarningPolicy
-from .watermarks import Watermarks
+from .watermarks import CLOCK_KEY, Watermarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class WarningEngine:
                 self._channel(name).restore(state[key], state.get(calibration_key(name)))
             elif kind == "rules":
                 self._memory[name] = state[key]
-            elif kind == "clock":
+            elif kind == CLOCK_KEY:
                 self._watermarks.restore(state[key])
                 self._ignored = state[key]["ignored"]
         self._desk.restore(dict(state))
@@ -355,7 +355,7 @@ class WarningEngine:
                 state[key] = self._memory[key.removeprefix("rules/")]
             else:
                 state |= self._channel_state(key)
-        state["clock"] = self._watermarks.to_json() | {"ignored": self._ignored}
+        state[CLOCK_KEY] = self._watermarks.to_json() | {"ignored": self._ignored}
         self._touched.clear()
         return Outcome(changes.episodes, changes.incidents, changes.outbox, state)
 

@@ -18,6 +18,10 @@ MAXIMUM_DUE = 10_000
 """Instants given at once; whoever asks again gets the rest."""
 
 
+CLOCK_KEY = "clock"
+"""Where the watermarks stand in the engine's state."""
+
+
 @dataclass(slots=True)
 class Watermarks:
     """Event times heard so far and instants decided so far.

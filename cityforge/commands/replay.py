@@ -25,6 +25,7 @@ def replay(
     since: Annotated[str | None, typer.Option("--from", help="First event time, such as 2022-04-20T00:00Z.")] = None,
     until: Annotated[str | None, typer.Option(help="Event time before which to stop.")] = None,
     speed: Annotated[float | None, typer.Option(min=1e-3, help="Event seconds per second; default: at once.")] = None,
+    allow_late: Annotated[bool, typer.Option(help="Fill the archive, though the clock has passed.")] = False,
     url: Annotated[str | None, typer.Option(help="Address of the platform; default from the settings.")] = None,
 ) -> None:
     """Post readings of the past through the public endpoints, in event time, with a tick at every step.
@@ -47,7 +48,7 @@ def replay(
         until=None if until is None else parse_utc(until),
     )
     with PlatformClient(url or settings.platform_url, settings.api_key) as client:
-        result = replay_with_bar(invocation, client, steps, speed)
+        result = replay_with_bar(invocation, client, steps, speed=speed, allow_late=allow_late)
     invocation.show(
         f"[green]Replayed {result.posted} readings in {result.steps} steps until {result.until}[/green] "
         f"({result.accepted} new, {result.duplicates} known, {result.revisions} revised) in {result.seconds:.1f} s."
@@ -71,7 +72,7 @@ def choose_readings(pack: Pack, csv: Path | None) -> list[Reading]:
 
 
 def replay_with_bar(
-    invocation: Invocation, client: PlatformClient, steps: list[Step], speed: float | None
+    invocation: Invocation, client: PlatformClient, steps: list[Step], *, speed: float | None, allow_late: bool
 ) -> ReplayResult:
     """Replay and wait for the runtime, with a progress bar for each."""
     with invocation.progress() as progress:
@@ -80,7 +81,7 @@ def replay_with_bar(
         def on_step(done: int, _total: int, time_ms: int) -> None:
             progress.update(posting, completed=done, description=f"posting {format_utc(time_ms)}")
 
-        result = post_steps(client, steps, speed=speed, progress=on_step)
+        result = post_steps(client, steps, speed=speed, allow_late=allow_late, progress=on_step)
         deciding = progress.add_task("deciding", total=result.last_sequence)
 
         def on_offset(offset: int, _total: int) -> None:

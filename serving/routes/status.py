@@ -6,9 +6,12 @@ from typing import Any
 
 from starlette.responses import Response
 
+from contracts import format_utc
+from early_warning import CLOCK_KEY
 from serving.answers import answer
 from serving.engine import Slot
 from serving.metrics import CONTENT_TYPE
+from serving.platform import Platform
 from serving.settings import Role
 
 from .table import Call, Route
@@ -32,8 +35,19 @@ def _read(call: Call) -> dict[str, Any]:
         "inbox_sequence": last,
         "runtime_offset": offsets[platform.settings.shard],
         "inbox": {"last_sequence": last},
-        "runtime": [{"shard": shard, "offset": offset, "lag": last - offset} for shard, offset in offsets.items()],
+        "runtime": [_shard(platform, shard, offset, last) for shard, offset in offsets.items()],
         "models": [_describe(name, slot) for name, slot in platform.engine.models],
+    }
+
+
+def _shard(platform: Platform, shard: str, offset: int, last: int) -> dict[str, Any]:
+    clock = platform.store.runtime.value(shard, CLOCK_KEY) or {}
+    clock_ms = clock.get("clock_ms")
+    return {
+        "shard": shard,
+        "offset": offset,
+        "lag": last - offset,
+        "clock_at": None if clock_ms is None else format_utc(clock_ms),
     }
 
 

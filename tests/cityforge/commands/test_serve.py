@@ -78,6 +78,20 @@ def test_a_replay_is_decided_on_and_may_be_started_again(
     assert not any(is_alive(pid) for pid in told["processes"].values())
 
 
+def test_readings_that_the_clock_has_passed_are_said_to_be_late(
+    cityforge: Command, platform: tuple[subprocess.Popen[str], dict[str, Any]]
+) -> None:
+    _, told = platform
+    arguments = ("replay", "water_main", "--csv", "readings.csv", "--url", told["url"], "--json")
+    assert cityforge(*arguments, "--from", "2022-04-20T12:00Z").code == 0
+    late = cityforge(*arguments, "--until", "2022-04-20T12:00Z")
+    assert late.code == 1
+    assert "comes too late for any warning" in late.err
+    filled = cityforge(*arguments, "--until", "2022-04-20T12:00Z", "--allow-late")
+    assert filled.code == 0, filled.err
+    assert filled.data["late"] == filled.data["accepted"] == 11
+
+
 def test_refused_readings_are_counted_and_named(
     cityforge: Command, platform: tuple[subprocess.Popen[str], dict[str, Any]], hostile: Path
 ) -> None:
