@@ -81,6 +81,11 @@ peers-knowledge: setup ## An environment with the peers of `python -m benchmarks
 	$(BIN)/uv pip install --python .venv-peers-knowledge/bin/python 'pyagrum>=2' clipspy zen-engine numpy
 	$(BIN)/uv pip install --python .venv-peers-knowledge/bin/python --no-deps pgmpy==1.1.2
 
+.PHONY: peers-forecasting
+peers-forecasting: setup ## An environment with the peers of `python -m benchmarks.forecasting`
+	@test -x .venv-peers-forecasting/bin/python || $(PYTHON) -m venv .venv-peers-forecasting
+	$(BIN)/uv pip install --python .venv-peers-forecasting/bin/python $(UV_SOURCES) 'torch==$(TORCH_VERSION)' neuralforecast statsforecast 'darts[torch]' numpy pandas
+
 .PHONY: serve
 serve: setup ## Serve the champions and run the warning runtime
 	$(BIN)/cityforge serve
