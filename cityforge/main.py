@@ -69,11 +69,13 @@ COMMANDS: dict[str, Entry] = {
         },
     ),
     "rules": Entry(
-        "Check and test the veterans' rules.",
+        "Write, check, test, compare and draw the veterans' rules.",
         panel=_KNOW,
         commands={
             "check": Entry("Check rules, every problem at once.", "cityforge.commands.rules:check"),
             "test": Entry("Run the tests that rules carry.", "cityforge.commands.rules:run_tests"),
+            "fmt": Entry("Write rules in canonical form.", "cityforge.commands.rules_format:fmt"),
+            "schema": Entry("JSON Schema for editors.", "cityforge.commands.rules_format:schema"),
         },
     ),
 }

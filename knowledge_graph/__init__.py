@@ -10,7 +10,8 @@ from .city import CityPosterior, infer_city
 from .compiled import Assessment, Binding, CompiledRules, compile_rules
 from .exchange import read_dmn, read_sheet, write_dmn, write_sheet
 from .facts import Fact
-from .graphs import rule_graph, rule_schema, write_graphml
+from .formatting import format_document
+from .graphs import rule_graph, write_graphml
 from .interview import Interview, Question
 from .junction import JunctionTree, Posterior
 from .learning import Beta, LinkCounts, Verdicts
@@ -18,6 +19,15 @@ from .loading import CheckReport, check, load_procedures, load_rules
 from .mutations import Mutant, MutationReport, run_mutations
 from .network import Network
 from .ruleset import Rule, RuleSet
+from .schema import (
+    PROCEDURE_SCHEMA,
+    RULE_SCHEMA,
+    SCHEMA_FOLDER,
+    procedure_schema,
+    rule_schema,
+    schema_text,
+    with_modeline,
+)
 from .tables import DecisionTable, HitPolicy, make_table
 from .trials import TestReport, TestResult, run_rule_tests
 
@@ -49,6 +59,13 @@ __all__ = [
     "TestResult",
     "Verdicts",
     "check",
+    "format_document",
+    "PROCEDURE_SCHEMA",
+    "RULE_SCHEMA",
+    "SCHEMA_FOLDER",
+    "procedure_schema",
+    "with_modeline",
+    "schema_text",
     "compile_rules",
     "infer_city",
     "load_procedures",

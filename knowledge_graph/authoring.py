@@ -28,7 +28,7 @@ def _both_languages(value: Any) -> Any:
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER)]
 Quantity = str | Annotated[float, Strict()]
-Phrase = Annotated[Text, BeforeValidator(_both_languages)]
+Phrase = Annotated[Text, BeforeValidator(_both_languages, json_schema_input_type=str | Text)]
 """A text in both languages, or one word that serves for both, such as a department's name."""
 
 
@@ -76,7 +76,10 @@ class SignWords(_Words):
 
     Attributes:
         source: id of a sign, or a dimension that each place has its own sign of.
-        below: the value is less than this (``<``); likewise ``at_most``, ``above``, ``at_least``.
+        below: true when the value is less than this.
+        at_most: true when the value is at most this.
+        above: true when the value is more than this.
+        at_least: true when the value is at least this.
         clear: once true, stays true until the value passes this (hysteresis).
         holds: true only after it has been so for this long (``for``).
         count: true when so many readings within ``within`` were so.
@@ -109,6 +112,13 @@ class SignWords(_Words):
     """
 
     source: Identifier | None = None
+    rise_per: str | None = None
+    drop_per: str | None = None
+    night: Annotated[str, StringConstraints(pattern=_CLOCK)] | None = None
+    stuck: str | None = None
+    tolerance: Quantity = 0.0
+    absent: str | None = None
+    sequence: tuple[Name, ...] | None = Field(default=None, min_length=2, max_length=8)
     below: Quantity | None = Field(default=None, alias="<")
     at_most: Quantity | None = Field(default=None, alias="<=")
     above: Quantity | None = Field(default=None, alias=">")
@@ -117,13 +127,6 @@ class SignWords(_Words):
     holds: str | None = Field(default=None, alias="for")
     count: int | None = Field(default=None, ge=1, le=10_000)
     within: str | None = None
-    rise_per: str | None = None
-    drop_per: str | None = None
-    night: Annotated[str, StringConstraints(pattern=_CLOCK)] | None = None
-    stuck: str | None = None
-    tolerance: Quantity = 0.0
-    absent: str | None = None
-    sequence: tuple[Name, ...] | None = Field(default=None, min_length=2, max_length=8)
     season: Annotated[str, StringConstraints(pattern=_SEASON)] | None = None
     hours: Annotated[str, StringConstraints(pattern=_CLOCK)] | None = None
     use: Literal["prior", "shock", "drift", "ratio"] | None = None
@@ -133,12 +136,12 @@ class SignWords(_Words):
     shape: float = Field(default=0.2, gt=0, lt=1)
     cap: float = Field(default=500.0, gt=1, le=1e6)
     lr: Literal["calibrated"] | None = None
+    group: str | None = Field(default=None, min_length=1, max_length=128)
     of: Name | None = None
     seen: Frequency | None = None
     otherwise: Frequency | None = None
     prior: Frequency | None = None
     law: Name | None = None
-    group: str | None = Field(default=None, min_length=1, max_length=128)
     reason: Text | None = None
     basis: str = Field(default="E", max_length=300)
 
@@ -284,7 +287,7 @@ def _text_of_date(value: Any) -> Any:
     return value
 
 
-Day = Annotated[date, BeforeValidator(_text_of_date)]
+Day = Annotated[date, BeforeValidator(_text_of_date, json_schema_input_type=date)]
 
 
 class RuleWords(_Words):
@@ -342,7 +345,13 @@ class RuleWords(_Words):
 
 
 class StepsWords(_Words):
-    """One procedure as its file says it."""
+    """One procedure as its file says it.
+
+    Attributes:
+        title: what people call it.
+        lead: the department that leads.
+        steps: what to do, in order.
+    """
 
     title: Phrase
     lead: Phrase

@@ -162,7 +162,7 @@ class _Builder:
     def _scalar(self, event: ScalarEvent, line: int) -> None:
         top = self._open[-1] if self._open else None
         if top is None or top.key is not None or isinstance(top.value, list):
-            self._place(event.value if event.style else _resolve(event.value), line)
+            self._place(event.value if event.style else resolve_scalar(event.value), line)
             return
         if event.value in top.value:
             self._refuse(line, f"says {event.value!r} twice.", "Keep one of the two.")
@@ -192,7 +192,8 @@ class _Builder:
         raise _RefusedError(line, message, remedy)
 
 
-def _resolve(text: str) -> Any:
+def resolve_scalar(text: str) -> Any:
+    """Return what a plain scalar means by the YAML 1.2 core schema; text stays text."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):

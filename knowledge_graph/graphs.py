@@ -1,20 +1,12 @@
-"""The graph of a rule set as data: what editors complete from, and what graph tools read."""
+"""The graph of a rule set as data that graph tools read."""
 
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import networkx as nx
 
-from .authoring import RuleWords
 from .ruleset import Rule, RuleSet
-
-
-def rule_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a rule file, for editors that complete and check while one types."""
-    schema = RuleWords.model_json_schema(by_alias=True)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def rule_graph(ruleset: RuleSet) -> nx.MultiDiGraph:
