@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from .batcher import Batcher, Priority
 from .engine import DEFAULT_URGENCY, Gone, InferenceEngine, Result, Urgency
+from .parts import CORE, POST, PRE, Part
+from .pipeline import REQUEST, Pipeline, Stage
 from .release import ServedModel, open_release
 from .repository import ModelRepository, Slot
+from .workers import WorkerPool
 
 __all__ = [
+    "CORE",
     "DEFAULT_URGENCY",
+    "POST",
+    "PRE",
+    "REQUEST",
     "Batcher",
     "Gone",
     "InferenceEngine",
     "ModelRepository",
+    "Part",
+    "Pipeline",
     "Priority",
     "Result",
     "ServedModel",
     "Slot",
+    "Stage",
     "Urgency",
+    "WorkerPool",
     "open_release",
 ]

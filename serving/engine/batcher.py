@@ -15,13 +15,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Protocol
 
 import numpy as np
 
 from contracts import Array, AxisName, OverloadedError, Signature
 from serving.errors import DeadlineError
-
-from .release import ServedModel
 
 BATCH_BUDGET_S = 0.05
 """A batch grows until it takes this long: more would make the others wait."""
@@ -31,6 +30,25 @@ _SMOOTHING = 0.1
 
 Feeds = Mapping[str, Array]
 Outputs = dict[str, Array]
+
+
+class Runnable(Protocol):
+    """What a queue stands before: a version, or a part of one."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+
+    @property
+    def signature(self) -> Signature:
+        """What it takes and gives."""
+
+    @property
+    def run_s(self) -> float:
+        """Seconds that a run of a single row takes."""
+
+    def run(self, feeds: Feeds) -> Outputs:
+        """Run it once on the calling thread."""
 
 
 class Priority(IntEnum):
@@ -54,15 +72,15 @@ class _Waiting:
 
 
 class Batcher:
-    """The queue of one version.
+    """The queue of one version, or of a part of one.
 
     Args:
-        model: the version that answers.
+        model: the version, or the part of one, that answers.
         runners: threads that run it.
         slots: batches that may run at once.
     """
 
-    def __init__(self, model: ServedModel, runners: Executor, slots: int) -> None:
+    def __init__(self, model: Runnable, runners: Executor, slots: int) -> None:
         self._model = model
         self._runners = runners
         self._free = slots
@@ -72,7 +90,7 @@ class Batcher:
         self._running_rows = 0
         self._numbers = itertools.count()
         self._row_s = model.run_s
-        self._mixes = _can_mix(model.manifest.signature)
+        self._mixes = _can_mix(model.signature)
 
     async def submit(self, feeds: Feeds, rows: int, priority: Priority, deadline: float) -> Outputs:
         """Answer a request that was checked.
@@ -94,6 +112,11 @@ class Batcher:
         self._queued_rows += rows
         self._dispatch()
         return await answer
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a run."""
+        return len(self._queue)
 
     def expected_wait_s(self, rows: int = 0, priority: Priority = Priority.BULK) -> float:
         """Return the seconds until a request of so many rows would be answered."""

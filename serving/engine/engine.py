@@ -8,22 +8,25 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from contracts import Array, FactoryError, LedgerEntry
 from gpu import available_threads
 from serving.errors import ClientGoneError
 from store import ReleaseStore
 
-from .batcher import Batcher, Outputs, Priority
+from .batcher import Batcher, Priority, Runnable
+from .pipeline import Pipeline
 from .release import ServedModel, open_release
 from .repository import ModelRepository
+from .workers import WorkerPool
 
 INLINE_BUDGET_S = 0.0005
 """A run this short is over before a thread would have taken it: it runs where it is asked."""
 
 log = logging.getLogger(__name__)
 
+_Answer = TypeVar("_Answer")
 
 Gone = Callable[[], Awaitable[object]]
 
@@ -70,7 +73,8 @@ class InferenceEngine:
         self._releases = releases
         self._threads = threads or available_threads()
         self._runners = ThreadPoolExecutor(self._threads, thread_name_prefix="infer")
-        self._batchers: dict[ServedModel, Batcher] = {}
+        self._queues: dict[Runnable, Batcher] = {}
+        self.workers = WorkerPool(self._threads)
         self._opener = ThreadPoolExecutor(1, thread_name_prefix="open")
 
     async def infer(
@@ -104,15 +108,44 @@ class InferenceEngine:
         if model.run_s * rows <= INLINE_BUDGET_S:
             return Result(model, model.run(feeds))
         deadline = time.monotonic() + urgency.timeout_s
-        work = self._batcher(model).submit(feeds, rows, urgency.priority, deadline)
+        work = self.queue(model).submit(feeds, rows, urgency.priority, deadline)
         return Result(model, await (work if gone is None else _unless_gone(work, gone)))
 
-    def _batcher(self, model: ServedModel) -> Batcher:
-        """Return the version's queue."""
-        found = self._batchers.get(model)
+    async def run(
+        self, pipeline: Pipeline, request: Any, *, urgency: Urgency = DEFAULT_URGENCY, gone: Gone | None = None
+    ) -> Any:
+        """Pass a request through a pipeline.
+
+        Args:
+            pipeline: its stages.
+            request: what it is asked, such as the bytes of a picture.
+            urgency: its class and how long an answer is worth something.
+            gone: returns once the caller has left; what its request still waits for is dropped then.
+
+        Raises:
+            ClientGoneError: if the caller left first.
+            DeadlineError: if the deadline passed while a stage waited.
+            OverloadedError: if a stage would not be done in time.
+            FactoryError: what a stage raises.
+        """
+        work = pipeline.run(request, urgency.priority, time.monotonic() + urgency.timeout_s)
+        return await (work if gone is None else _unless_gone(work, gone))
+
+    def queue(self, model: Runnable) -> Batcher:
+        """Return the queue of an open version or of one of its parts; it lives as long as the version."""
+        found = self._queues.get(model)
         if found is None:
-            found = self._batchers[model] = Batcher(model, self._runners, self._threads)
+            found = Batcher(model, self._runners, self._threads)
+            if model in self._held():  # a version that was let go meanwhile is not kept alive by its queue
+                self._queues[model] = found
         return found
+
+    def _held(self) -> set[Runnable]:
+        """Return every open version and every part of one."""
+        held: set[Runnable] = set()
+        for model in self.models.opened():
+            held |= {model, *model.parts.values()}
+        return held
 
     async def follow(self, entries: Mapping[str, LedgerEntry]) -> None:
         """Bring the served versions in line with the ledger; one that cannot be opened replaces nothing.
@@ -146,15 +179,17 @@ class InferenceEngine:
     def _swap(self, model: ServedModel) -> None:
         """Let a version answer, and forget the queues of those let go: what they hold ends with their last request."""
         self.models.swap(model)
-        self._batchers = {kept: queue for kept, queue in self._batchers.items() if self.models.holds(kept)}
+        held = self._held()
+        self._queues = {kept: queue for kept, queue in self._queues.items() if kept in held}
 
     def close(self) -> None:
         """Stop the threads; what they run is finished first."""
+        self.workers.close()
         self._runners.shutdown(wait=True, cancel_futures=True)
         self._opener.shutdown(wait=True, cancel_futures=True)
 
 
-async def _unless_gone(work: Coroutine[Any, Any, Outputs], gone: Gone) -> Outputs:
+async def _unless_gone(work: Coroutine[Any, Any, _Answer], gone: Gone) -> _Answer:
     """Return what the work gives; cancel it if the caller leaves first."""
     answer, leaving = asyncio.ensure_future(work), asyncio.ensure_future(gone())
     try:

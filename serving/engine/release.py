@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from contracts import Array, ArtefactError, AxisName, ReleaseManifest, TensorError, TensorSpec
+from contracts import Array, ArtefactError, AxisName, ReleaseManifest, Signature, TensorError, TensorSpec
 from gpu import Session, open_session
 from store import ReleaseStore
+
+from .parts import Part, open_parts
 
 GOLDEN_RELATIVE_TOLERANCE = 1e-4
 """Other processors round otherwise; a wrong or damaged graph is off by far more."""
@@ -27,11 +29,13 @@ class ServedModel:
         manifest: what was released.
         session: its open graph.
         run_s: seconds that one run of a single row takes here, measured when it was opened.
+        parts: the parts of a graph that was merged from several, by name; empty for others.
     """
 
     manifest: ReleaseManifest
     session: Session
     run_s: float = 0.0
+    parts: dict[str, Part] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -42,6 +46,11 @@ class ServedModel:
     def version(self) -> int:
         """The model's version."""
         return self.manifest.version
+
+    @property
+    def signature(self) -> Signature:
+        """What it takes and gives."""
+        return self.manifest.signature
 
     def check(self, feeds: Mapping[str, Array]) -> int:
         """Check a request against the signature and return its rows.
@@ -80,14 +89,16 @@ def open_release(releases: ReleaseStore, manifest: ReleaseManifest) -> ServedMod
         ArtefactError: if the file is missing, corrupt or another one, its signature is not the manifest's, or
             it does not repeat its golden outputs.
     """
-    session = open_session(releases.path(manifest.sha256))
+    path = releases.path(manifest.sha256)
+    session = open_session(path)
     if session.signature != manifest.signature:
         message = f"{_title(manifest)} has another signature than its manifest. Release it again."
         raise ArtefactError(message)
-    model = ServedModel(manifest, session)
+    model = ServedModel(manifest, session, parts=open_parts(path, session, manifest))
     golden = releases.golden(manifest)
     if golden is not None:
         _check_golden(model, golden)
+        _check_parts(model, golden)
     model.run_s = _measure(model)
     return model
 
@@ -110,6 +121,20 @@ def _check_golden(model: ServedModel, golden: Mapping[str, Array]) -> None:
                 f"{_title(model.manifest)} does not repeat its golden output {spec.name!r}: this graph must not "
                 "answer. Export and release the model again."
             )
+            raise ArtefactError(message)
+
+
+def _check_parts(model: ServedModel, golden: Mapping[str, Array]) -> None:
+    """See that the parts, one after the other, give what the whole graph gives."""
+    if not model.parts:
+        return
+    known = {name.removeprefix(_INPUTS): array for name, array in golden.items() if name.startswith(_INPUTS)}
+    whole = model.run(known)
+    for part in model.parts.values():
+        known |= part.run({spec.name: known[spec.name] for spec in part.signature.inputs})
+    for name, expected in whole.items():
+        if not _matches(known[name], expected):
+            message = f"The parts of {_title(model.manifest)} give another {name!r} than the whole. Export it again."
             raise ArtefactError(message)
 
 

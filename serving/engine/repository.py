@@ -96,10 +96,10 @@ class ModelRepository:
         slot = self.slot(model.name)
         slot.champion, slot.previous, slot.failure, slot.unloaded = model, slot.champion, None, False
 
-    def holds(self, model: ServedModel) -> bool:
-        """Return whether a version is open here."""
-        slot = self._slots.get(model.name, Slot())
-        return model is slot.champion or model is slot.previous
+    def opened(self) -> Iterator[ServedModel]:
+        """Iterate over every version that is open."""
+        for slot in self._slots.values():
+            yield from (model for model in (slot.champion, slot.previous) if model is not None)
 
     def has_failures(self) -> bool:
         """Return whether a champion of the ledger could not be opened."""

@@ -218,12 +218,13 @@ class City:
         forecast: ForecastSpec | None = None,
         signs: tuple[str, ...] = (),
         golden: bytes | None = None,
+        task: Task | None = None,
     ) -> ReleaseManifest:
         """Put a release into the release store."""
         manifest = ReleaseManifest(
             name=name,
             version=version,
-            task=Task.FORECAST if forecast else Task.CLASSIFY,
+            task=task or (Task.FORECAST if forecast else Task.CLASSIFY),
             sha256=hashlib.sha256(content).hexdigest(),
             size_bytes=len(content),
             signature=declared,

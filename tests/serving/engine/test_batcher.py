@@ -1,10 +1,8 @@
 """The batcher on real graphs: order, company, refusal, and who is to blame."""
 
 import asyncio
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import numpy as np
@@ -17,6 +15,8 @@ from serving.engine import Batcher, Priority, ServedModel
 from serving.engine import batcher as batching
 from serving.errors import DeadlineError
 from tests.serving.city import doubler
+
+from .holding import Held
 
 
 class Recorded(ServedModel):
@@ -58,26 +58,6 @@ def row(value: int, rows: int = 1) -> dict[str, Array]:
 
 def soon(seconds: float = 60) -> float:
     return time.monotonic() + seconds
-
-
-class Held:
-    """One runner thread that is busy until it is let go."""
-
-    def __init__(self) -> None:
-        self.pool = ThreadPoolExecutor(1)
-        self._gate = threading.Event()
-        self.pool.submit(self._gate.wait)
-
-    def release(self) -> None:
-        self._gate.set()
-
-
-@pytest.fixture
-def held() -> Iterator[Held]:
-    made = Held()
-    yield made
-    made.release()
-    made.pool.shutdown()
 
 
 async def start(*coroutines) -> list[asyncio.Task]:
