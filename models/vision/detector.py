@@ -129,7 +129,7 @@ def build_parts(spec: DetectorSpec, core: onnx.ModelProto) -> Parts:
     """
     _check_core(spec, core)
     opset = next(entry.version for entry in core.opset_import if entry.domain in ("", "ai.onnx"))
-    renamed = _rename_ends(core)
+    renamed = rename_ends(core)
     ir_version = renamed.ir_version
     return Parts(write_pre(spec, opset, ir_version), renamed, write_post(spec, opset, ir_version))
 
@@ -249,10 +249,11 @@ def _ends(core: onnx.ModelProto) -> tuple[list[onnx.ValueInfoProto], list[onnx.V
     return [value for value in core.graph.input if value.name not in weights], list(core.graph.output)
 
 
-def _rename_ends(core: onnx.ModelProto) -> onnx.ModelProto:
-    """Prefix every inner name with ``core/`` and call the ends ``pixels`` and ``raw``."""
-    inputs, outputs = _ends(core)
-    old_names = {f"core/{inputs[0].name}": "pixels", f"core/{outputs[0].name}": "raw"}
+def rename_ends(core: onnx.ModelProto, outputs: tuple[str, ...] = ("raw",)) -> onnx.ModelProto:
+    """Prefix every inner name of a network with ``core/`` and call its input ``pixels``, its outputs as given."""
+    given_inputs, given_outputs = _ends(core)
+    old_names = {f"core/{given_inputs[0].name}": "pixels"}
+    old_names |= {f"core/{value.name}": name for value, name in zip(given_outputs, outputs, strict=True)}
     model = compose.add_prefix(core, prefix="core/")
     for node in model.graph.node:
         node.input[:] = [old_names.get(name, name) for name in node.input]

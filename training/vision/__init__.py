@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from .accuracy import Accuracy, Boxes, measure_accuracy
 from .dataset import Form, LabelledPicture, PictureSet, Split
+from .evidence import Evidence, Findings, evaluate
 from .forms import read_pictures
 from .inspection import Inspection, InspectionPolicy, inspect
-from .production import evaluate, import_detector, train_detector
+from .production import import_detector, train_detector
 from .recipe import DetectRecipe, GatesSection, load_detect_recipe
 
 __all__ = [
     "Accuracy",
     "Boxes",
     "DetectRecipe",
+    "Evidence",
+    "Findings",
     "Form",
     "GatesSection",
     "Inspection",

@@ -35,6 +35,34 @@ class Boxes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Curves:
+    """Precision over recall at an overlap of .50, interpolated as COCO does.
+
+    Attributes:
+        precision: (101, class) at recalls 0, .01, ..., 1; NaN in columns of classes without a labelled box.
+        scores: (101, class) lowest score of the boxes that reach that recall; 0 where it is never reached.
+    """
+
+    precision: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+    def best_score(self) -> float:
+        """Return the score whose boxes have the best mean F1 over classes: where an application may cut."""
+        recall = np.linspace(0, 1, len(self.precision))[:, None]
+        reached = np.where(self.scores > 0, 2 * self.precision * recall / (self.precision + recall + 1e-12), 0)
+        known = ~np.isnan(self.precision).any(axis=0)
+        candidates = np.unique(self.scores[:, known].round(3))
+        f1 = [_mean_f1(reached[:, known], self.scores[:, known], score) for score in candidates]
+        return float(candidates[int(np.argmax(f1))]) if f1 else 0.0
+
+
+def _mean_f1(f1: NDArray[np.float64], scores: NDArray[np.float64], cut: float) -> float:
+    """F1 at the last recall that boxes from a score on reach, (101, class), mean over classes."""
+    last = (scores >= cut).sum(axis=0) - 1  # scores fall with recall
+    return float(np.where(last >= 0, f1[last.clip(0), np.arange(f1.shape[1])], 0).mean())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Accuracy:
     """Figures of one set of pictures.
 
@@ -45,6 +73,7 @@ class Accuracy:
         class_map50: map50 of each class; NaN where a class has no labelled box.
         pictures: number of pictures.
         boxes: number of labelled boxes.
+        curves: precision over recall of each class at an overlap of .50; None where nothing was labelled or found.
     """
 
     map50_95: float
@@ -53,6 +82,7 @@ class Accuracy:
     class_map50: tuple[float, ...]
     pictures: int
     boxes: int
+    curves: Curves | None = None
 
 
 def measure_accuracy(labelled: Sequence[Boxes], found: Sequence[Boxes], classes: int) -> Accuracy:
@@ -83,7 +113,10 @@ def measure_accuracy(labelled: Sequence[Boxes], found: Sequence[Boxes], classes:
     precision = evaluation.eval["precision"][0, :, :, 0, -1]  # (recall, class) at an overlap of .50
     by_class = tuple(float(column.mean()) if column.max() > -1 else float("nan") for column in precision.T)
     stats = [float(value) for value in evaluation.stats]
-    return Accuracy(stats[_MAP], stats[_MAP50], stats[_RECALL], by_class, len(labelled), total)
+    present = precision.max(axis=0) > -1
+    scores = evaluation.eval["scores"][0, :, :, 0, -1].clip(0)
+    curves = Curves(np.where(present, precision, np.nan), scores)
+    return Accuracy(stats[_MAP], stats[_MAP50], stats[_RECALL], by_class, len(labelled), total, curves)
 
 
 def _nothing_found(labelled: Sequence[Boxes], classes: int) -> tuple[float, ...]:
@@ -138,6 +171,37 @@ def match_boxes(labelled: Boxes, found: Boxes, iou: float = IOU_MATCH) -> NDArra
             hit[index] = candidates.argmax()
             free[hit[index]] = False
     return hit
+
+
+def count_confusions(
+    labelled: Sequence[Boxes], found: Sequence[Boxes], classes: int, *, least_score: float, iou: float = IOU_MATCH
+) -> NDArray[np.int64]:
+    """Count what was found where something is labelled, whatever the class.
+
+    Args:
+        labelled: one entry a picture.
+        found: one entry a picture, with scores.
+        classes: number of classes.
+        least_score: boxes below are left out.
+        iou: least overlap of two boxes that show the same thing.
+
+    Returns:
+        (class + 1, class + 1) by labelled and found class; the last row is nothing labelled, the last column
+        nothing found.
+    """
+    counts = np.zeros((classes + 1, classes + 1), dtype=np.int64)
+    for truth, answer in zip(labelled, found, strict=True):
+        kept = _scores(answer) >= least_score
+        boxes, labels, scores = answer.boxes[kept], answer.classes[kept], _scores(answer)[kept]
+        one = np.zeros(len(labels), dtype=np.int64)
+        hit = match_boxes(
+            Boxes(truth.boxes, np.zeros(len(truth.boxes), dtype=np.int64)), Boxes(boxes, one, scores), iou
+        )
+        for label, index in zip(labels, hit, strict=True):
+            counts[truth.classes[index] if index >= 0 else classes, label] += 1
+        for index in np.setdiff1d(np.arange(len(truth.boxes)), hit):
+            counts[truth.classes[index], classes] += 1
+    return counts
 
 
 def box_iou(first: Array, second: Array) -> NDArray[np.float64]:

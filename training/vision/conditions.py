@@ -1,6 +1,7 @@
 """Night, rain and motion blur, put onto day pictures: what a recipe can ask for while it fits.
 
-Rough likenesses, not physics: dark with noise; grey veil with bright streaks; a short straight smear.
+Rough likenesses, not physics: dark with noise; grey veil with bright streaks; a short straight smear. They range
+from a slight to a heavy change, so that no camera's own night has to be known.
 """
 
 from __future__ import annotations
@@ -13,21 +14,23 @@ Pixels = NDArray[np.uint8]
 
 
 def make_night(pixels: Pixels, generator: np.random.Generator) -> Pixels:
-    """Darken to a tenth to a half, less blue lost than red, with noise of the sensor."""
-    level = generator.uniform(0.08, 0.5)
-    dark = pixels * (level * np.array([0.9, 0.95, 1.0])) + generator.normal(0, 3, pixels.shape)
+    """Darken to a twenty-fifth to a half, each halving as likely, with a tint of the lamps and noise of the sensor."""
+    level = np.float32(np.exp(generator.uniform(np.log(0.04), np.log(0.5))))
+    tint = generator.uniform(0.9, 1.0, 3).astype(np.float32)
+    noise = generator.standard_normal(pixels.shape, np.float32) * np.float32(generator.uniform(0, 3))
+    dark = pixels * (level * tint) + np.float32(generator.uniform(0, 8)) + noise
     return dark.clip(0, 255).astype(np.uint8)
 
 
 def make_rain(pixels: Pixels, generator: np.random.Generator) -> Pixels:
-    """Take contrast away under a grey veil and draw slanted bright streaks."""
+    """Take contrast away under a grey veil and draw bright streaks."""
     height, width = pixels.shape[:2]
-    contrast = generator.uniform(0.25, 0.8)
-    veiled = pixels * contrast + generator.uniform(110, 170) * (1 - contrast)
-    drops = (generator.random((height, width)) < generator.uniform(0.002, 0.01)).astype(np.float64)
-    length = max(3, height // generator.integers(12, 40))
-    streaks = uniform_filter1d(drops, length, axis=0) * length
-    return (veiled + 80 * streaks.clip(0, 1)[..., None]).clip(0, 255).astype(np.uint8)
+    contrast = np.float32(generator.uniform(0.12, 0.8))
+    veiled = pixels * contrast + np.float32(generator.uniform(110, 170)) * (1 - contrast)
+    drops = (generator.random((height, width), np.float32) < generator.uniform(0.001, 0.01)).astype(np.float32)
+    length = max(3, height // int(generator.integers(12, 60)))
+    streaks = (uniform_filter1d(drops, length, axis=0) * length).clip(0, 1)
+    return (veiled + np.float32(generator.uniform(40, 110)) * streaks[..., None]).clip(0, 255).astype(np.uint8)
 
 
 def make_blur(pixels: Pixels, generator: np.random.Generator) -> Pixels:

@@ -5,39 +5,39 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from contracts import GateResult, Task, decode_picture
-from gpu import Session, measure_latency, open_session
+from contracts import Task, decode_picture
+from gpu import measure_latency, open_session
 from models.vision import DetectorSpec, Head, export_detector, load_graph
-from registry import ManifestDraft, Registry, Run, Version, at_least, at_most
+from registry import ManifestDraft, Registry, Run, Version
 from training import TrainingResult
 
-from .accuracy import Accuracy, Boxes, measure_accuracy
-from .dataset import LabelledPicture, PictureSet, Split
+from .dataset import PictureSet, Split
+from .evidence import (
+    Evidence,
+    evaluate,
+    figures_of,
+    judge_detector,
+    judge_leaks,
+    suggested_score,
+    table_of,
+    write_card,
+)
 from .fitting import fit_in_process
 from .forms import read_pictures
 from .inspection import Inspection, InspectionPolicy, inspect
+from .plots import plot_all, plot_curves
 from .recipe import DetectRecipe, GatesSection
 
-REVISION = "1"
+REVISION = "2"
 """Raised whenever a change to this code changes what training would produce."""
 LATENCY_RUNS = 50
 
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What was measured of a detector: accuracy by split and slice, parity (None for an import), latency."""
-
-    accuracy: dict[tuple[Split, str], Accuracy]
-    parity: float | None
-    latency_p95_ms: float
 
 
 def train_detector(
@@ -56,9 +56,9 @@ def train_detector(
         ConfigurationError: listing everything that is wrong with the data.
         ModelError: if the network cannot be had, fitted or exported.
     """
-    report = progress or (lambda _what, _share: None)
+    report = progress or _stay_silent
     report("inspecting", 0.0)
-    found = _inspect(recipe)
+    found = _inspect(recipe, report)
     fingerprint = hashlib.sha256(f"{REVISION}{found.fingerprint}{recipe.fingerprint}".encode()).hexdigest()
     known = None if force else registry.find(fingerprint, recipe.name)
     if known is not None:
@@ -71,9 +71,11 @@ def train_detector(
 
         def on_epoch(entry: dict[str, Any]) -> None:
             run.log_metrics({_metric_name(key): value for key, value in entry["metrics"].items()}, entry["epoch"])
-            report("fitting", 0.1 + 0.7 * entry["epoch"] / entry["epochs"])
+            report(_describe(entry), 0.1 + 0.7 * entry["epoch"] / entry["epochs"])
 
+        report("fitting", 0.1)
         fitted = fit_in_process(recipe, found.data, work, on_epoch)
+        run.log_figure(plot_curves(fitted.epochs, work))
         spec = DetectorSpec(
             family=recipe.model.architecture,
             labels=found.data.labels,
@@ -85,19 +87,27 @@ def train_detector(
             recipe.name,
             spec,
             fitted.core,
-            found.data,
+            found,
             gates=recipe.gates,
             registry=registry,
             run=run,
             parity=fitted.parity,
             fingerprint=fingerprint,
+            progress=report,
         )
     report("done", 1.0)
     return _result(version, reused=False)
 
 
 def import_detector(
-    name: str, spec: DetectorSpec, core: Path, folder: Path, registry: Registry, *, gates: GatesSection
+    name: str,
+    spec: DetectorSpec,
+    core: Path,
+    folder: Path,
+    registry: Registry,
+    *,
+    gates: GatesSection,
+    progress: Progress | None = None,
 ) -> TrainingResult:
     """Register a network that was trained elsewhere, judged on labelled pictures like our own.
 
@@ -108,6 +118,7 @@ def import_detector(
         folder: labelled pictures with a validation split.
         registry: where it is registered.
         gates: what it must reach.
+        progress: told what is being done and how much of it is done.
 
     Raises:
         ArtefactError: if the file is no ONNX graph.
@@ -120,51 +131,35 @@ def import_detector(
     parameters = {"imported": core.name, "spec": spec.model_dump(mode="json"), "gates": gates.model_dump()}
     with registry.run(name, f"import-{spec.family}", parameters=parameters) as run:
         _log_inspection(found, run)
-        version = _prove(name, spec, core, found.data, gates=gates, registry=registry, run=run, parity=None)
+        version = _prove(
+            name,
+            spec,
+            core,
+            found,
+            gates=gates,
+            registry=registry,
+            run=run,
+            parity=None,
+            progress=progress or _stay_silent,
+        )
     return _result(version, reused=False)
 
 
-def find_boxes(session: Session, pictures: list[LabelledPicture]) -> tuple[list[Boxes], list[Boxes]]:
-    """Run a detector over labelled pictures; returns labelled and found boxes in pixels, picture by picture."""
-    labelled, found = [], []
-    for picture in pictures:
-        pixels = decode_picture(picture.path.read_bytes(), name=str(picture.path))
-        answer = session.run({"image": pixels})
-        height, width = pixels.shape[:2]
-        labelled.append(Boxes(picture.boxes * [width, height, width, height], picture.classes))
-        found.append(Boxes(answer["boxes"], answer["classes"], answer["scores"]))
-    return labelled, found
+def _stay_silent(_what: str, _share: float) -> None:
+    """Take no notice of progress."""
 
 
-def evaluate(session: Session, data: PictureSet) -> dict[tuple[Split, str], Accuracy]:
-    """Measure accuracy on every slice of validation and test."""
-    return {
-        (split, name): measure_accuracy(*find_boxes(session, data.of(split, name)), classes=len(data.labels))
-        for split in (Split.VALIDATION, Split.TEST)
-        for name in data.slices(split)
-    }
+def _describe(entry: dict[str, Any]) -> str:
+    map50 = next((value for key, value in entry["metrics"].items() if key.startswith("metrics/mAP50(")), None)
+    so_far = "" if map50 is None else f", mAP50 {map50:.3f}"
+    return f"fitting, epoch {entry['epoch']} of {entry['epochs']}{so_far}"
 
 
-def judge_detector(evidence: Evidence, limits: GatesSection) -> tuple[GateResult, ...]:
-    """Return the verdict: accuracy on validation, every slice against the plain pictures, parity, latency."""
-    plain = evidence.accuracy.get((Split.VALIDATION, ""))
-    verdict = [at_least("map50", None if plain is None else plain.map50, limits.map50, "on validation")]
-    for (split, name), accuracy in evidence.accuracy.items():
-        base = evidence.accuracy.get((split, ""))
-        if name and base is not None:
-            drop = 1 - accuracy.map50 / base.map50 if base.map50 > 0 else float("nan")
-            what = f"relative fall of map50 below the plain pictures of {split}"
-            verdict.append(at_most(f"slice.{split}.{name}", drop, limits.slice_drop, what))
-    if evidence.parity is not None:
-        verdict.append(at_most("parity", evidence.parity, limits.parity, "relative error against torch"))
-    verdict.append(at_most("latency", evidence.latency_p95_ms, limits.latency_p95_ms, "p95 of one picture in ms"))
-    return tuple(verdict)
-
-
-def _inspect(recipe: DetectRecipe) -> Inspection:
+def _inspect(recipe: DetectRecipe, report: Progress) -> Inspection:
     options = recipe.data
     policy = InspectionPolicy(options.labels, leave_out=options.leave_out, split_again=options.split_again)
-    found = inspect(read_pictures(recipe.pictures, options.form), policy)
+    data = read_pictures(recipe.pictures, options.form)
+    found = inspect(data, policy, lambda done, total: report("inspecting", 0.1 * done / total))
     found.require_sound(f"The data set {recipe.pictures}")
     return found
 
@@ -184,16 +179,19 @@ def _prove(  # noqa: PLR0913 - everything a version is made of meets here
     name: str,
     spec: DetectorSpec,
     core: Path,
-    data: PictureSet,
+    inspection: Inspection,
     *,
     gates: GatesSection,
     registry: Registry,
     run: Run,
     parity: float | None,
     fingerprint: str = "",
+    progress: Progress,
 ) -> Version:
-    with tempfile.TemporaryDirectory() as scratch:
-        path, golden = Path(scratch) / "detector.onnx", Path(scratch) / "golden.npz"
+    data = inspection.data
+    with tempfile.TemporaryDirectory(prefix="cityforge-") as scratch:
+        folder = Path(scratch)
+        path, golden = folder / "detector.onnx", folder / "golden.npz"
         export_detector(spec, load_graph(core), path)
         session = open_session(path)
         feeds = {"image": _example(data)}
@@ -201,17 +199,29 @@ def _prove(  # noqa: PLR0913 - everything a version is made of meets here
         arrays |= {f"outputs/{key}": value for key, value in session.run(feeds).items()}
         np.savez(golden, **arrays)
         latency = measure_latency(session, feeds, runs=LATENCY_RUNS)
-        evidence = Evidence(evaluate(session, data), parity, latency.p95_ms)
-        figures = _figures(evidence, data.labels)
+        findings = evaluate(session, data, lambda share: progress("evaluating", 0.8 + 0.15 * share))
+        evidence = Evidence({part: one.accuracy for part, one in findings.items()}, parity, latency.p95_ms)
+        figures = figures_of(evidence, data.labels)
         run.log_metrics(figures)
+        least_score = suggested_score(evidence)
+        progress("drawing", 0.95)
+        for file in plot_all(
+            findings, data.labels, slice_drop=gates.slice_drop, least_score=least_score, folder=folder
+        ):
+            run.log_figure(file)
+        run.log_json(table_of(evidence, data.labels), "accuracy.json")
+        run.log_text(write_card(name, spec, evidence, least_score), "model_card.md")
         draft = ManifestDraft(
             task=Task.DETECT,
             labels=spec.labels,
-            metadata={"family": spec.family, "detector": spec.model_dump(mode="json")},
+            metadata={
+                "family": spec.family,
+                "detector": spec.model_dump(mode="json"),
+                "suggested_score": least_score,
+            },
             metrics={key: value for key, value in figures.items() if key.endswith("map50") or "latency" in key},
         )
-        run.log_text(_card(name, spec, evidence), "model_card.md")
-        verdict = judge_detector(evidence, gates)
+        verdict = (*judge_detector(evidence, gates), judge_leaks(inspection))
         return registry.register(name, path, draft, verdict, run, golden=golden, fingerprint=fingerprint)
 
 
@@ -219,33 +229,8 @@ def _example(data: PictureSet) -> np.ndarray:
     return decode_picture(data.of(Split.VALIDATION)[0].path.read_bytes())
 
 
-def _figures(evidence: Evidence, labels: tuple[str, ...]) -> dict[str, float]:
-    figures = {"latency_p95_ms": evidence.latency_p95_ms}
-    if evidence.parity is not None:
-        figures["onnx_parity"] = evidence.parity
-    for (split, name), accuracy in evidence.accuracy.items():
-        prefix = f"{split}.{name or 'plain'}"
-        values = asdict(accuracy)
-        by_class = values.pop("class_map50")
-        figures |= {f"{prefix}.{key}": float(value) for key, value in values.items()}
-        figures |= {f"{prefix}.class.{index}.map50": by_class[index] for index in range(len(labels))}
-    return {key: value for key, value in figures.items() if np.isfinite(value)}
-
-
 def _metric_name(key: str) -> str:
     return key.replace("(", "_").replace(")", "")
-
-
-def _card(name: str, spec: DetectorSpec, evidence: Evidence) -> str:
-    rows = "\n".join(
-        f"| {split} | {condition or 'plain'} | {a.pictures} | {a.boxes} | {a.map50:.3f} | {a.map50_95:.3f} |"
-        for (split, condition), a in evidence.accuracy.items()
-    )
-    return (
-        f"# {name}\n\nA {spec.family} detector of {', '.join(spec.labels)} at {spec.size_px} px, one ONNX graph from a "
-        "uint8 picture of any size to boxes in its pixels. Scores order boxes; they are no probabilities of a risk.\n\n"
-        "| split | condition | pictures | boxes | mAP50 | mAP50-95 |\n|---|---|---|---|---|---|\n" + rows + "\n"
-    )
 
 
 def _result(version: Version, *, reused: bool) -> TrainingResult:

@@ -43,7 +43,8 @@ class NetworkSection(Section):
 
     Attributes:
         architecture: a network that ultralytics knows.
-        weights: file to start from, relative to the recipe; empty starts from scratch.
+        weights: file to start from, relative to the recipe, or a name that ultralytics publishes, such as
+            ``yolo11n.pt``; empty starts from scratch.
         size_px: side of the square that it takes.
     """
 
@@ -64,8 +65,9 @@ class FittingSection(Section):
     """How it is fitted.
 
     Attributes:
-        epochs: at most.
-        budget_s: seconds after which fitting stops; None for no limit.
+        epochs: at most; fewer where the time budget says so.
+        time_budget_s: seconds that fitting may take, over all attempts; the learning rate falls to its end within
+            them. 0 for no limit. The default leaves three of ten minutes to everything else.
         patience: epochs without a better validation before it stops.
         batch: pictures a step.
         learning_rate: of AdamW at the start.
@@ -73,9 +75,9 @@ class FittingSection(Section):
         mosaic: share of training pictures put together from four.
     """
 
-    epochs: int = Field(default=50, ge=1, le=10_000)
-    budget_s: float | None = Field(default=None, gt=0)
-    patience: int = Field(default=20, ge=1)
+    epochs: int = Field(default=100, ge=1, le=10_000)
+    time_budget_s: float = Field(default=420, ge=0)
+    patience: int = Field(default=30, ge=1)
     batch: int = Field(default=16, ge=1, le=1024)
     learning_rate: float = Field(default=1e-3, gt=0)
     seed: int = 0
@@ -98,24 +100,37 @@ class GatesSection(Section):
     latency_p95_ms: float = Field(default=100, gt=0)
 
 
-class DetectRecipe(Section):
-    """One recipe, read and checked.
+class ClassifyGatesSection(Section):
+    """What a classifier's version must reach before it may be promoted.
+
+    Attributes:
+        top1: least share of validation pictures whose best class is the labelled one.
+        slice_drop: greatest relative fall of that share in a condition below the plain pictures of the same split.
+        parity: greatest relative difference between torch and the exported network.
+        latency_p95_ms: of one picture from pixels to scores.
+    """
+
+    top1: float = Field(default=0.6, ge=0, le=1)
+    slice_drop: float = Field(default=0.3, ge=0, le=1)
+    parity: float = Field(default=1e-3, gt=0)
+    latency_p95_ms: float = Field(default=100, gt=0)
+
+
+class VisionRecipe(Section):
+    """What recipes of all vision tasks share.
 
     Attributes:
         name: registered name of the model.
-        task: always ``detect``.
         title: for people.
         folder: where the recipe lies.
     """
 
     name: str = Field(pattern=IDENTIFIER)
-    task: Literal["detect"]
     title: str = ""
     data: PicturesSection
     model: NetworkSection = NetworkSection()
     conditions: ConditionsSection = ConditionsSection()
     fitting: FittingSection = FittingSection()
-    gates: GatesSection = GatesSection()
     folder: Path = Field(default=Path(), exclude=True)
 
     @property
@@ -124,17 +139,34 @@ class DetectRecipe(Section):
         return self.folder / self.data.folder
 
     @property
-    def weights(self) -> Path | None:
-        """The file to start from; None to start from scratch."""
-        return self.folder / self.model.weights if self.model.weights else None
+    def weights(self) -> str | None:
+        """The file to start from, or a published name where there is no such file; None to start from scratch."""
+        if not self.model.weights:
+            return None
+        file = self.folder / self.model.weights
+        return str(file.resolve()) if file.is_file() else self.model.weights
 
     @property
     def fingerprint(self) -> str:
         """The sha256 of everything the recipe says, and of the weights it starts from."""
         digest = hashlib.sha256(self.model_dump_json().encode())
-        if self.weights is not None and self.weights.is_file():
-            digest.update(self.weights.read_bytes())
+        if self.weights is not None and Path(self.weights).is_file():
+            digest.update(Path(self.weights).read_bytes())
         return digest.hexdigest()
+
+
+class DetectRecipe(VisionRecipe):
+    """A detector: boxes of things."""
+
+    task: Literal["detect"]
+    gates: GatesSection = GatesSection()
+
+
+class ClassifyRecipe(VisionRecipe):
+    """A classifier: one class a picture."""
+
+    task: Literal["classify"]
+    gates: ClassifyGatesSection = ClassifyGatesSection()
 
 
 def load_detect_recipe(path: Path) -> DetectRecipe:

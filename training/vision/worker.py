@@ -32,7 +32,7 @@ class Job(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     recipe: DetectRecipe
-    weights: Path | None
+    weights: str | None
     data: Path
     folder: Path
 
@@ -41,17 +41,20 @@ def work(job: Job) -> None:
     """Fit, export and compare; files in ``job.folder`` are the answer."""
     recipe, folder = job.recipe, job.folder
     prepare(folder / "settings")
+    progress_file = folder / "progress.jsonl"
     settings = FitSettings(
         architecture=recipe.model.architecture,
         weights=job.weights,
         data=job.data,
         folder=folder,
         size_px=recipe.model.size_px,
+        spent_s=spent_before(progress_file),
+        budget_s=recipe.fitting.time_budget_s or None,
         overrides={"mosaic": recipe.fitting.mosaic},
-        **recipe.fitting.model_dump(exclude={"mosaic"}),
+        **recipe.fitting.model_dump(exclude={"mosaic", "time_budget_s"}),
     )
     weather = Weather(**recipe.conditions.model_dump(), seed=recipe.fitting.seed)
-    with (folder / "progress.jsonl").open("a", encoding="utf-8") as progress:
+    with progress_file.open("a", encoding="utf-8") as progress:
 
         def report(epoch: EpochReport) -> None:
             progress.write(json.dumps(asdict(epoch)) + "\n")
@@ -62,9 +65,18 @@ def work(job: Job) -> None:
     onnx.save(core, str(folder / "core.onnx"))
     side = recipe.model.size_px
     pixels = np.random.default_rng(0).random((PARITY_PICTURES, 3, side, side), np.float32)
-    given = open_session(folder / "core.onnx").run({"pixels": pixels})["raw"]
-    parity = relative_error(run_network(checkpoint, pixels), given)
+    given = open_session(folder / "core.onnx").run({"pixels": pixels})
+    expected = run_network(checkpoint, pixels)
+    parity = max(relative_error(expected[name], given[name]) for name in expected)
     (folder / "result.json").write_text(json.dumps({"parity": parity}))
+
+
+def spent_before(progress: Path) -> float:
+    """Return the seconds that earlier attempts of a fit took, as its lines of progress tell."""
+    if not progress.exists():
+        return 0.0
+    lines = [line for line in progress.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+    return float(json.loads(lines[-1])["spent_s"]) if lines else 0.0
 
 
 def main() -> int:

@@ -26,8 +26,7 @@ def write_job(recipe: DetectRecipe, data: PictureSet, folder: Path) -> Path:
         f"path: {json.dumps(str((folder / 'data').resolve()))}\ntrain: images/train\nval: images/val\nnames:\n{listing}"
     )
     job = folder / "job.json"
-    weights = None if recipe.weights is None else str(recipe.weights.resolve())
-    document = {"recipe": recipe.model_dump(mode="json"), "weights": weights}
+    document = {"recipe": recipe.model_dump(mode="json"), "weights": recipe.weights}
     job.write_text(json.dumps({**document, "data": str(description.resolve()), "folder": str(folder.resolve())}))
     return job
 

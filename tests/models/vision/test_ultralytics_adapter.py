@@ -8,8 +8,9 @@ from PIL import Image, UnidentifiedImageError
 
 from contracts import ModelError
 from gpu import open_session
-from models.vision import DetectorSpec, Head, build_parts, ultralytics_adapter
+from models.vision import DetectorSpec, Head, build_parts
 from models.vision.ultralytics_adapter import FitSettings, build_network, convert_core, fit, prepare
+from models.vision.ultralytics_adapter.preparation import SILENT_SETTINGS
 
 SIZE = 64
 
@@ -32,14 +33,14 @@ def settings(tmp_path: Path, **changes: object) -> FitSettings:
         "batch": 4,
         "learning_rate": 0.001,
         "seed": 0,
-        "overrides": {},
     }
     return FitSettings(**(values | changes))
 
 
-def test_the_exported_core_agrees_with_torch_for_any_batch():
+@pytest.mark.parametrize("architecture", ["yolo11n", "yolo26n"])
+def test_the_exported_core_agrees_with_torch_for_any_batch(architecture: str):
     torch.manual_seed(0)
-    network = build_network("yolo11n", classes=3).model
+    network = build_network(architecture, classes=3).model
     core = convert_core(network, SIZE)
     parts = build_parts(DetectorSpec(family="t", labels=("a", "b", "c"), size_px=SIZE, head=Head.ULTRALYTICS), core)
     session = open_session(parts.core.SerializeToString())
@@ -49,22 +50,30 @@ def test_the_exported_core_agrees_with_torch_for_any_batch():
     np.testing.assert_allclose(session.run({"pixels": pixels})["raw"], expected, rtol=1e-3, atol=1e-4)
 
 
-def test_missing_weights_are_an_error_and_no_silent_start(tmp_path: Path):
-    with pytest.raises(ModelError, match=r"'nowhere\.pt' do not exist, and nothing is fetched"):
-        fit(settings(tmp_path, weights=Path("nowhere.pt")), print, augment=lambda image: image)
+@pytest.mark.parametrize(
+    ("weights", "reason"),
+    [
+        ("nowhere.pt", "ultralytics publishes no such file"),
+        ("folder/yolo11n.pt", "only a bare name"),
+        ("yolo11n.pt", "this machine is offline, or YOLO_OFFLINE is set"),
+    ],
+)
+def test_missing_weights_are_an_error_and_no_silent_start(tmp_path: Path, weights: str, reason: str):
+    with pytest.raises(ModelError, match=f"do not exist as a file, and cannot be fetched by that name: {reason}"):
+        fit(settings(tmp_path, weights=weights), print)
 
 
 def test_broken_weights_are_an_error(tmp_path: Path):
     for name in ("w.pt", "w.npz"):
         (tmp_path / name).write_bytes(b"broken")
         with pytest.raises(ModelError, match="cannot be read"):
-            fit(settings(tmp_path, weights=tmp_path / name), print, augment=lambda image: image)
+            fit(settings(tmp_path, weights=tmp_path / name), print)
 
 
 def test_arrays_of_another_network_are_an_error(tmp_path: Path):
     np.savez(tmp_path / "w.npz", **{"model.0.conv.weight": np.zeros((1, 2, 3), np.float32)})
     with pytest.raises(ModelError, match="Only 0 of the 1 arrays"):
-        fit(settings(tmp_path, weights=tmp_path / "w.npz"), print, augment=lambda image: image)
+        fit(settings(tmp_path, weights=tmp_path / "w.npz"), print)
 
 
 def test_an_unknown_architecture_is_an_error():
@@ -75,7 +84,7 @@ def test_an_unknown_architecture_is_an_error():
 def test_ultralytics_tracking_is_off():
     from ultralytics import settings as own
 
-    assert [key for key in ultralytics_adapter._SILENT_SETTINGS if own.get(key)] == []
+    assert [key for key in SILENT_SETTINGS if own.get(key)] == []
 
 
 def test_pillow_stays_as_it_was():

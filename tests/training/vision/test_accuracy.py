@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from training.vision.accuracy import Boxes, box_iou, match_boxes, measure_accuracy
+from training.vision.accuracy import Boxes, box_iou, count_confusions, match_boxes, measure_accuracy
 
 
 def boxes(rows: list[tuple[float, float, float, float]], classes: list[int], scores: list[float] | None = None):
@@ -48,3 +48,28 @@ def test_each_labelled_box_is_hit_once_by_the_best():
 
 def test_overlaps_of_empty_boxes_are_zero():
     assert box_iou(np.zeros((1, 4)), np.zeros((2, 4))).tolist() == [[0, 0]]
+
+
+def test_confusions_count_wrong_classes_misses_and_false_boxes():
+    labelled = [boxes([[0, 0, 10, 10], [20, 20, 40, 40], [60, 60, 80, 80]], [0, 1, 0])]
+    found = [
+        boxes([[0, 0, 10, 10], [20, 20, 40, 40], [0, 60, 10, 70], [60, 60, 80, 80]], [0, 0, 1, 0], [0.9, 0.8, 0.7, 0.1])
+    ]
+    counts = count_confusions(labelled, found, 2, least_score=0.5)
+    assert counts.tolist() == [[1, 0, 1], [1, 0, 0], [0, 1, 0]]
+
+
+def test_the_suggested_score_cuts_between_right_and_wrong_boxes():
+    labelled = [boxes([[0, 0, 10, 10]], [0]) for _ in range(4)]
+    right = [boxes([[0, 0, 10, 10], [50, 50, 60, 60]], [0, 0], [0.8, 0.3]) for _ in range(4)]
+    accuracy = measure_accuracy(labelled, right, 1)
+    assert accuracy.curves is not None
+    assert accuracy.curves.best_score() == pytest.approx(0.8)
+
+
+def test_a_class_without_boxes_has_no_curve():
+    labelled, found = [boxes([[0, 0, 10, 10]], [0])], [boxes([[0, 0, 10, 10]], [0], [0.8])]
+    curves = measure_accuracy(labelled, found, 2).curves
+    assert curves is not None
+    assert np.isnan(curves.precision[:, 1]).all()
+    assert curves.best_score() == pytest.approx(0.8)

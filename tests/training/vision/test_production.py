@@ -14,7 +14,8 @@ from registry import Registry
 from store import ReleaseStore, Store
 from training.vision.accuracy import Accuracy
 from training.vision.dataset import Split
-from training.vision.production import Evidence, import_detector, judge_detector, train_detector
+from training.vision.evidence import Evidence, judge_detector
+from training.vision.production import import_detector, train_detector
 from training.vision.recipe import GatesSection, load_detect_recipe
 
 from .folders import scene, write_yolo
@@ -70,8 +71,21 @@ def test_a_folder_of_pictures_becomes_a_judged_detector(tmp_path: Path, registry
     result = train_detector(made, registry, tmp_path / "work", progress=lambda what, _share: stages.append(what))
     assert not result.passed
     gates = {gate.name: gate for gate in result.gates}
-    assert {"map50", "slice.val.night", "parity", "latency"} <= set(gates)
+    assert {"map50", "slice.val.night", "parity", "latency", "leakage"} <= set(gates)
     assert gates["parity"].passed
+    assert gates["leakage"].passed
+    kept = {path.name for path in (tmp_path / "mlartifacts").rglob("*.*")}
+    assert {
+        "curves.png",
+        "confusion.png",
+        "precision_recall.png",
+        "slices.png",
+        "pictures_val_plain.png",
+        "pictures_val_night.png",
+        "accuracy.json",
+        "inspection.json",
+        "model_card.md",
+    } <= kept
     with pytest.raises(PromotionError, match="map50"):
         registry.promote("street.bins", result.version, "tester")
     manifest = registry.show("street.bins", result.version).manifest
@@ -92,7 +106,7 @@ def test_data_that_cannot_be_used_is_refused_before_anything_is_tracked(tmp_path
 def test_missing_weights_end_the_run_with_the_reason(tmp_path: Path, registry: Registry):
     pictures(tmp_path / "pictures")
     text = RECIPE.replace("size_px", 'weights = "nowhere.pt"\nsize_px')
-    with pytest.raises(ModelError, match=r"nowhere\.pt' do not exist, and nothing is fetched"):
+    with pytest.raises(ModelError, match=r"nowhere\.pt' do not exist as a file, and cannot be fetched"):
         train_detector(recipe(tmp_path, text), registry, tmp_path / "work")
 
 
