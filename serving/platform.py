@@ -21,6 +21,8 @@ from .settings import ServingSettings
 STORE_THREADS = 4
 STORE_QUEUE = 256
 LONGEST_RETRY_S = 60.0
+LOAD, UNLOAD = "model.load", "model.unload"
+"""Orders in the audit that every process over one store follows."""
 _RETRY_AFTER_S = 1.0
 _Given = ParamSpec("_Given")
 _Found = TypeVar("_Found")
@@ -47,6 +49,8 @@ class Platform:
         self._waiting = 0
         self._watch: asyncio.Task[None] | None = None
         self._seen = -1
+        self._orders_seen = 0
+        self._refreshing = asyncio.Lock()
         self._retry_s = settings.refresh_s
         self._retry_at = 0.0
 
@@ -92,6 +96,24 @@ class Platform:
 
     async def refresh(self) -> None:
         """Look at the ledger and open what is new in it; what could not be opened is tried again, ever less often."""
+        async with self._refreshing:
+            await self._follow_orders()
+            await self._follow_ledger()
+
+    async def _follow_orders(self) -> None:
+        """Do what the audit says about taking models out of service and back."""
+        last = await self.ask(self.store.audit.last_sequence)
+        if last == self._orders_seen:
+            return
+        for order in await self.ask(self.store.audit.latest, (LOAD, UNLOAD), self._orders_seen):
+            if order.action == UNLOAD:
+                self.engine.unload(order.subject)
+            else:
+                self.engine.allow(order.subject)
+                self._seen = -1
+        self._orders_seen = last
+
+    async def _follow_ledger(self) -> None:
         sequence = await self.ask(self.store.ledger.last_sequence)
         if sequence != self._seen:
             self._retry_s = self.settings.refresh_s

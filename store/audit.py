@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from . import counters
 from .chain import Chain, ChainBreak, ChainHead
 from .database import Database
 from .documents import decode, encode
@@ -60,6 +61,27 @@ class Audit:
     def entries(self, after: int = 0, limit: int = 1000) -> list[AuditEntry]:
         """Return entries after a sequence number, oldest first."""
         query = select(audit).where(audit.c.sequence > after).order_by(audit.c.sequence).limit(limit)
+        with self._database.read() as connection:
+            return [_entry(row._asdict()) for row in connection.execute(query)]
+
+    def last_sequence(self) -> int:
+        """Return the last entry's sequence number: a cheap way to see whether anything changed."""
+        with self._database.read() as connection:
+            return counters.peek(connection, audit.name)
+
+    def latest(self, actions: Collection[str], after: int = 0) -> list[AuditEntry]:
+        """Return the last entry of each subject among some actions, oldest first.
+
+        Args:
+            actions: which entries count.
+            after: sequence number behind which to look.
+        """
+        last = (
+            select(func.max(audit.c.sequence))
+            .where(audit.c.sequence > after, audit.c.action.in_(actions))
+            .group_by(audit.c.subject)
+        )
+        query = select(audit).where(audit.c.sequence.in_(last)).order_by(audit.c.sequence)
         with self._database.read() as connection:
             return [_entry(row._asdict()) for row in connection.execute(query)]
 

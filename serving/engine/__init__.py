@@ -8,6 +8,7 @@ from .parts import CORE, POST, PRE, Part
 from .pipeline import REQUEST, Pipeline, Stage
 from .release import ServedModel, open_release
 from .repository import ModelRepository, Slot
+from .usage import Tally, Usage
 from .workers import WorkerPool
 
 __all__ = [
@@ -27,7 +28,9 @@ __all__ = [
     "ServedModel",
     "Slot",
     "Stage",
+    "Tally",
     "Urgency",
+    "Usage",
     "WorkerPool",
     "open_release",
 ]

@@ -22,6 +22,8 @@ import numpy as np
 from contracts import Array, AxisName, OverloadedError, Signature
 from serving.errors import DeadlineError
 
+from .usage import Usage
+
 BATCH_BUDGET_S = 0.05
 """A batch grows until it takes this long: more would make the others wait."""
 MAXIMUM_ROWS = 256
@@ -46,6 +48,10 @@ class Runnable(Protocol):
     @property
     def run_s(self) -> float:
         """Seconds that a run of a single row takes."""
+
+    @property
+    def usage(self) -> Usage:
+        """Where its runs are counted."""
 
     def run(self, feeds: Feeds) -> Outputs:
         """Run it once on the calling thread."""
@@ -191,8 +197,9 @@ class Batcher:
             await self._answer(batch[:middle])
             await self._answer(batch[middle:])
             return
-        rows = sum(waiting.rows for waiting in batch)
-        self._row_s += _SMOOTHING * ((time.perf_counter() - started) / max(rows, 1) - self._row_s)
+        rows, taken_s = sum(waiting.rows for waiting in batch), time.perf_counter() - started
+        self._row_s += _SMOOTHING * (taken_s / max(rows, 1) - self._row_s)
+        self._model.usage.ran(len(batch), rows, taken_s)
         start = 0
         for waiting in batch:
             part = outputs if len(batch) == 1 else _cut(outputs, start, start + waiting.rows)

@@ -106,7 +106,7 @@ class InferenceEngine:
         model = self.models.find(name, version)
         rows = model.check(feeds)
         if model.run_s * rows <= INLINE_BUDGET_S:
-            return Result(model, model.run(feeds))
+            return Result(model, _run_here(model, feeds, rows))
         deadline = time.monotonic() + urgency.timeout_s
         work = self.queue(model).submit(feeds, rows, urgency.priority, deadline)
         return Result(model, await (work if gone is None else _unless_gone(work, gone)))
@@ -179,6 +179,18 @@ class InferenceEngine:
     def _swap(self, model: ServedModel) -> None:
         """Let a version answer, and forget the queues of those let go: what they hold ends with their last request."""
         self.models.swap(model)
+        self._forget_queues()
+
+    def unload(self, name: str) -> None:
+        """Take a model out of service; what runs is answered, then its memory is free."""
+        self.models.unload(name)
+        self._forget_queues()
+
+    def allow(self, name: str) -> None:
+        """Let a model that was taken out of service be opened again by the next :meth:`follow`."""
+        self.models.slot(name).unloaded = False
+
+    def _forget_queues(self) -> None:
         held = self._held()
         self._queues = {kept: queue for kept, queue in self._queues.items() if kept in held}
 
@@ -187,6 +199,13 @@ class InferenceEngine:
         self.workers.close()
         self._runners.shutdown(wait=True, cancel_futures=True)
         self._opener.shutdown(wait=True, cancel_futures=True)
+
+
+def _run_here(model: ServedModel, feeds: Mapping[str, Array], rows: int) -> dict[str, Array]:
+    started = time.perf_counter()
+    outputs = model.run(feeds)
+    model.usage.ran(1, rows, time.perf_counter() - started)
+    return outputs
 
 
 async def _unless_gone(work: Coroutine[Any, Any, _Answer], gone: Gone) -> _Answer:

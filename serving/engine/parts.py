@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from contracts import Array, AxisName, ReleaseManifest, Signature, Task
 from gpu import Cut, Session, cut_graph, open_session
+
+from .usage import Usage
 
 DETECTOR_KEY = "cityforge.detector"
 """The metadata by which a graph declares that it has these parts."""
@@ -35,11 +37,13 @@ class Part:
         name: of the model and the part, for messages.
         session: its open graph.
         run_s: seconds that one run of a single row takes here.
+        usage: its runs.
     """
 
     name: str
     session: Session
     run_s: float = 0.0
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def signature(self) -> Signature:

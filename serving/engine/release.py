@@ -13,6 +13,7 @@ from gpu import Session, open_session
 from store import ReleaseStore
 
 from .parts import Part, open_parts
+from .usage import Usage
 
 GOLDEN_RELATIVE_TOLERANCE = 1e-4
 """Other processors round otherwise; a wrong or damaged graph is off by far more."""
@@ -30,12 +31,14 @@ class ServedModel:
         session: its open graph.
         run_s: seconds that one run of a single row takes here, measured when it was opened.
         parts: the parts of a graph that was merged from several, by name; empty for others.
+        usage: what it was asked since it was opened.
     """
 
     manifest: ReleaseManifest
     session: Session
     run_s: float = 0.0
     parts: dict[str, Part] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def name(self) -> str:

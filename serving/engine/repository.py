@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from contracts import OverloadedError
-from serving.errors import NotFoundError
+from contracts import OverloadedError, ServiceError
+from serving.errors import ModelUnavailableError, NotFoundError
 
 from .release import ServedModel
 
@@ -53,6 +53,7 @@ class ModelRepository:
 
         Raises:
             NotFoundError: if the name or version is not served here.
+            ModelUnavailableError: if it was taken out of service.
             OverloadedError: if the model is known but not open yet.
         """
         slot = self._slots.get(name)
@@ -60,6 +61,9 @@ class ModelRepository:
             served = ", ".join(sorted(self._slots)) or "none"
             message = f"No model {name!r} is served here. Served: {served}."
             raise NotFoundError(message)
+        if slot.unloaded:
+            message = f"The model {name!r} was taken out of service by an order. An engineer can load it again."
+            raise ModelUnavailableError(message)
         if not version:
             if slot.champion is None:
                 message = f"The model {name!r} is not ready: {slot.failure or 'it is not loaded'}"
@@ -72,10 +76,30 @@ class ModelRepository:
         message = f"Version {version!r} of the model {name!r} is not served here. Served: {opened or 'none'}."
         raise NotFoundError(message)
 
+    def served(self, name: str | None = None, version: str | None = None) -> list[ServedModel]:
+        """Return the versions that are open, by name, newest first.
+
+        Args:
+            name: of one model; None for all.
+            version: of one version of it; None for all.
+
+        Raises:
+            NotFoundError: if the name or version is not served here.
+            ServiceError: if the model is known but not open.
+        """
+        if name is None:
+            return [model for each in sorted(self._slots) for model in self._opened(each)]
+        named = self.find(name, version)
+        return [named] if version else self._opened(name)
+
+    def _opened(self, name: str) -> list[ServedModel]:
+        slot = self._slots.get(name, Slot())
+        found = {model for model in (slot.champion, slot.previous) if model is not None}
+        return sorted(found, key=lambda model: model.version, reverse=True)
+
     def versions(self, name: str) -> list[int]:
         """Return the versions of a name that are open, newest first."""
-        slot = self._slots.get(name, Slot())
-        return sorted({model.version for model in (slot.champion, slot.previous) if model is not None}, reverse=True)
+        return [model.version for model in self._opened(name)]
 
     def is_model_ready(self, name: str, version: str | None = None) -> bool:
         """Return whether a version answers; the champion where none is named.
@@ -85,7 +109,7 @@ class ModelRepository:
         """
         try:
             return self.find(name, version) is not None
-        except OverloadedError:
+        except ServiceError:
             return False
 
     def swap(self, model: ServedModel) -> None:
@@ -100,6 +124,11 @@ class ModelRepository:
         """Iterate over every version that is open."""
         for slot in self._slots.values():
             yield from (model for model in (slot.champion, slot.previous) if model is not None)
+
+    def unload(self, name: str) -> None:
+        """Let go of every version of a name until it is allowed again."""
+        slot = self.slot(name)
+        slot.champion, slot.previous, slot.failure, slot.unloaded = None, None, None, True
 
     def has_failures(self) -> bool:
         """Return whether a champion of the ledger could not be opened."""
