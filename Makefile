@@ -86,6 +86,11 @@ peers-forecasting: setup ## An environment with the peers of `python -m benchmar
 	@test -x .venv-peers-forecasting/bin/python || $(PYTHON) -m venv .venv-peers-forecasting
 	$(BIN)/uv pip install --python .venv-peers-forecasting/bin/python $(UV_SOURCES) 'torch==$(TORCH_VERSION)' neuralforecast statsforecast 'darts[torch]' numpy pandas
 
+.PHONY: protos
+protos: setup ## Compile the .proto files of the gRPC front
+	cd serving/protocol && $(abspath $(BIN))/python -m grpc_tools.protoc --proto_path . --descriptor_set_out open_inference.binpb \
+		open_inference.proto health.proto
+
 .PHONY: serve
 serve: setup ## Serve the champions and run the warning runtime
 	$(BIN)/cityforge serve

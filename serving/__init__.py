@@ -5,6 +5,6 @@ Importing this room loads no server framework and no model; ``python -m serving`
 
 from __future__ import annotations
 
-from .settings import SETTINGS_VARIABLE, ApiKey, Role, ServingSettings, read_settings
+from .settings import SETTINGS_VARIABLE, ApiKey, Role, ServingSettings, TlsSettings, read_settings
 
-__all__ = ["SETTINGS_VARIABLE", "ApiKey", "Role", "ServingSettings", "read_settings"]
+__all__ = ["SETTINGS_VARIABLE", "ApiKey", "Role", "ServingSettings", "TlsSettings", "read_settings"]

@@ -1,19 +1,19 @@
-"""One inference request from bytes to bytes: the hot path, shared by every HTTP front."""
+"""One inference request on its way through the engine: the hot path, shared by every front."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from contracts import FactoryError
+from contracts import Array, FactoryError
 
 from .access import Headers
 from .engine import DEFAULT_URGENCY, Gone, Priority, Urgency
 from .errors import MalformedError
-from .protocol import HEADER_LENGTH, decode_request, encode_answer
+from .protocol import HEADER_LENGTH, InferenceRequest, decode_request, encode_answer
 
 if TYPE_CHECKING:
     from .platform import Platform
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PRIORITY, DEADLINE = b"x-priority", b"x-deadline-ms"
 LONGEST_TIMEOUT_S = 3600.0
 _HEADER_LENGTH = HEADER_LENGTH.encode()
+_READ = frozenset((_HEADER_LENGTH, PRIORITY, DEADLINE))
+_Encoded = TypeVar("_Encoded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,15 @@ class Asked:
         name: of the model.
         version: one that is open; None for the champion.
         headers: of the request.
-        gone: returns once the client has left; None where that cannot be known.
+        gone: returns once the client has left; None where the transport cancels the work itself.
+        within_s: seconds after which the transport gives up; None for no such limit.
     """
 
     name: str
     version: str | None
     headers: Headers
     gone: Gone | None = None
+    within_s: float | None = None
 
 
 async def run_inference(platform: Platform, asked: Asked, body: bytes) -> tuple[bytes, int | None]:
@@ -54,24 +58,57 @@ async def run_inference(platform: Platform, asked: Asked, body: bytes) -> tuple[
     Raises:
         FactoryError: of the kind that tells what is wrong.
     """
+    told = {name: str(value, "latin-1") for name, value in asked.headers if name in _READ}
+    return await answer_request(
+        platform, asked, told, lambda: decode_request(body, told.get(_HEADER_LENGTH)), encode_answer
+    )
+
+
+async def answer_request(
+    platform: Platform,
+    asked: Asked,
+    told: Mapping[bytes, str],
+    decode: Callable[[], InferenceRequest],
+    encode: Callable[[str, int, Mapping[str, Array], InferenceRequest], _Encoded],
+) -> _Encoded:
+    """Decode a request, run it, encode its answer, and count all three.
+
+    Args:
+        platform: whose models answer.
+        asked: what is asked of whom.
+        told: the headers that say how urgent it is.
+        decode: gives the request.
+        encode: takes model, version, outputs and request to what the transport sends.
+
+    Raises:
+        FactoryError: of the kind that tells what is wrong.
+    """
     model = platform.engine.models.find(asked.name, asked.version)
     counts = platform.metrics.of_model(model.name)
     started = time.perf_counter()
     try:
-        told = {name: str(value, "latin-1") for name, value in asked.headers if name in _READ}
-        request = decode_request(body, told.get(_HEADER_LENGTH))
-        urgency = read_urgency(told, request.parameters)
+        request = decode()
+        urgency = limit_urgency(read_urgency(told, request.parameters), asked.within_s)
+        decoded = time.perf_counter()
         result = await platform.engine.infer(asked.name, request.feeds, asked.version, urgency=urgency, gone=asked.gone)
-        encoded = encode_answer(asked.name, result.model.version, result.outputs, request)
+        inferred = time.perf_counter()
+        encoded = encode(asked.name, result.model.version, result.outputs, request)
     except FactoryError:
         counts.failed.inc()
+        model.usage.refused(time.perf_counter() - started)
         raise
+    ended = time.perf_counter()
     counts.answered.inc()
-    counts.seconds.observe(time.perf_counter() - started)
+    counts.seconds.observe(ended - started)
+    result.model.usage.answered(started, decoded, inferred, ended)
     return encoded
 
 
-_READ = frozenset((_HEADER_LENGTH, PRIORITY, DEADLINE))
+def limit_urgency(urgency: Urgency, within_s: float | None) -> Urgency:
+    """Return an urgency whose time does not outlast the transport's."""
+    if within_s is None or within_s >= urgency.timeout_s:
+        return urgency
+    return Urgency(urgency.priority, max(within_s, 0.0))
 
 
 def read_urgency(headers: Mapping[bytes, str], parameters: Mapping[str, Any]) -> Urgency:

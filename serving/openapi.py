@@ -67,7 +67,10 @@ def _describe(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         operation["description"] = f"Least role: {route.least.value}."
     if route.body is not None:
         reference = _register(route.body, schemas)
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
+        operation["requestBody"] = {
+            "required": route.body_required,
+            "content": {"application/json": {"schema": reference}},
+        }
     return operation
 
 

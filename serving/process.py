@@ -12,18 +12,21 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
 from contracts import ServiceError
 
-from .settings import ServingSettings
+from .settings import ServingSettings, TlsSettings
+from .tls import check_tls
 
 LISTENER_VARIABLE = "CITYFORGE_SERVING_LISTENER"
 """File descriptor of the port that a worker shares with its siblings."""
@@ -40,7 +43,8 @@ def run_serving(settings: ServingSettings) -> None:
     """Serve until a signal says stop.
 
     Raises:
-        ServiceError: if the address cannot be listened on.
+        ServiceError: if an address cannot be listened on.
+        ConfigurationError: if the certificates cannot be used.
     """
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
@@ -49,11 +53,15 @@ def run_serving(settings: ServingSettings) -> None:
     inherited = os.environ.get(LISTENER_VARIABLE)
     if inherited is not None:
         with socket.socket(fileno=int(inherited)) as listener:
-            _run_worker(listener)
+            _run_worker(listener, settings.tls)
         return
+    if settings.tls is not None:
+        check_tls(settings.tls)
+    if settings.grpc_port is not None:
+        listen(settings.host, settings.grpc_port).close()  # each worker takes it itself: see here that it is free
     with listen(settings.host, settings.port) as listener:
         if settings.workers == 1:
-            _run_worker(listener)
+            _run_worker(listener, settings.tls)
         else:
             _Workers(listener, settings.workers).run()
 
@@ -78,7 +86,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _run_worker(listener: socket.socket) -> None:
+def _run_worker(listener: socket.socket, tls: TlsSettings | None) -> None:
     _spare_framework()
     config = uvicorn.Config(
         _APPLICATION,  # by name: BentoML reads its environment when it is imported
@@ -91,6 +99,7 @@ def _run_worker(listener: socket.socket) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
         backlog=BACKLOG,
+        **_tls_options(tls),
     )
     server = _Server(config)
     refused = contextlib.suppress(SystemExit)  # how the server says that it did not start
@@ -99,6 +108,15 @@ def _run_worker(listener: socket.socket) -> None:
     if not server.started:
         message = "The serving process could not start; the lines above tell why."
         raise ServiceError(message)
+
+
+def _tls_options(tls: TlsSettings | None) -> dict[str, Any]:
+    if tls is None:
+        return {}
+    options = {"ssl_certfile": str(tls.certificate), "ssl_keyfile": str(tls.key)}
+    if tls.client_ca is None:
+        return options
+    return options | {"ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
 
 
 def _spare_framework() -> None:

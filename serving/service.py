@@ -21,6 +21,7 @@ from .forecasting import forecast_signs
 from .front import Application, Front
 from .platform import Platform
 from .protocol import decode_tensor
+from .rpc import serve_rpc
 from .settings import read_settings
 from .statuses import status_of
 
@@ -48,11 +49,13 @@ class _Holder:
         """Start the platform, and stop it at the end."""
         if self._platform is None:
             self.open()
-        await self.get().start()
+        platform = self.get()
+        await platform.start()
         try:
-            yield
+            async with serve_rpc(platform):
+                yield
         finally:
-            await self.get().stop()
+            await platform.stop()
 
 
 _holder = _Holder()

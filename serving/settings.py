@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer, model_validator
@@ -48,6 +49,22 @@ class ApiKey(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class TlsSettings(BaseModel):
+    """Certificates of a server, as PEM files.
+
+    Attributes:
+        certificate: the server's, followed by those between it and its authority.
+        key: of the certificate, without a passphrase.
+        client_ca: an authority: only clients that show a certificate signed by it may connect (mutual TLS).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
 class ServingSettings(BaseModel):
     """Everything a serving process needs to know.
 
@@ -56,6 +73,8 @@ class ServingSettings(BaseModel):
         releases_url: of the released files.
         host: address to listen on.
         port: port to listen on.
+        grpc_port: port to listen on for gRPC; None leaves gRPC out.
+        tls: certificates; None serves without TLS.
         workers: processes that share the port.
         open_access: answer without a key, as an administrator; on a loopback address only.
         keys: who may ask.
@@ -74,6 +93,8 @@ class ServingSettings(BaseModel):
     releases_url: SecretStr
     host: str = "127.0.0.1"
     port: int = Field(default=3000, ge=0, le=65_535)
+    grpc_port: int | None = Field(default=None, ge=1, le=65_535)
+    tls: TlsSettings | None = None
     workers: int = Field(default=1, ge=1, le=256)
     open_access: bool = False
     keys: tuple[ApiKey, ...] = ()
@@ -89,6 +110,9 @@ class ServingSettings(BaseModel):
     def _check_access(self) -> Self:
         if self.open_access and not _is_loopback(self.host):
             message = f"open_access answers without keys, so host must be a loopback address, was {self.host!r}"
+            raise ValueError(message)
+        if self.grpc_port is not None and self.grpc_port == self.port:
+            message = f"grpc_port must differ from port, both were {self.port}"
             raise ValueError(message)
         names = [key.name for key in self.keys]
         if len(set(names)) != len(names):

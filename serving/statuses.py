@@ -1,4 +1,4 @@
-"""From errors to answers: the one place of this room that knows status codes."""
+"""From errors to answers: the one place of this room that knows the status codes of HTTP and gRPC."""
 
 from __future__ import annotations
 
@@ -23,31 +23,36 @@ from contracts import (
 
 from .errors import AuthenticationError, ConflictError, DeadlineError, MalformedError, NotFoundError, TooLargeError
 
-_STATUSES: tuple[tuple[type[FactoryError], HTTPStatus], ...] = (
+_STATUSES: tuple[tuple[type[FactoryError], HTTPStatus, str], ...] = (
     # The first class that fits counts: children stand before their parents.
-    (AuthenticationError, HTTPStatus.UNAUTHORIZED),
-    (AccessError, HTTPStatus.FORBIDDEN),
-    (NotFoundError, HTTPStatus.NOT_FOUND),
-    (UnknownSignError, HTTPStatus.NOT_FOUND),
-    (MalformedError, HTTPStatus.BAD_REQUEST),
-    (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
-    (DataError, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (TensorError, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (KnowledgeError, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (ConflictError, HTTPStatus.CONFLICT),
-    (PromotionError, HTTPStatus.CONFLICT),
-    (LeaseError, HTTPStatus.CONFLICT),
-    (SchemaError, HTTPStatus.INTERNAL_SERVER_ERROR),
-    (StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
-    (ArtefactError, HTTPStatus.SERVICE_UNAVAILABLE),
-    (DeadlineError, HTTPStatus.GATEWAY_TIMEOUT),
-    (ServiceError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (AuthenticationError, HTTPStatus.UNAUTHORIZED, "UNAUTHENTICATED"),
+    (AccessError, HTTPStatus.FORBIDDEN, "PERMISSION_DENIED"),
+    (NotFoundError, HTTPStatus.NOT_FOUND, "NOT_FOUND"),
+    (UnknownSignError, HTTPStatus.NOT_FOUND, "NOT_FOUND"),
+    (MalformedError, HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT"),
+    (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "RESOURCE_EXHAUSTED"),
+    (DataError, HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_ARGUMENT"),
+    (TensorError, HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_ARGUMENT"),
+    (KnowledgeError, HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_ARGUMENT"),
+    (ConflictError, HTTPStatus.CONFLICT, "FAILED_PRECONDITION"),
+    (PromotionError, HTTPStatus.CONFLICT, "FAILED_PRECONDITION"),
+    (LeaseError, HTTPStatus.CONFLICT, "FAILED_PRECONDITION"),
+    (SchemaError, HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL"),
+    (StoreError, HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE"),
+    (ArtefactError, HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE"),
+    (DeadlineError, HTTPStatus.GATEWAY_TIMEOUT, "DEADLINE_EXCEEDED"),
+    (ServiceError, HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE"),
 )
 
 
 def status_of(error: FactoryError) -> HTTPStatus:
     """Return the HTTP status that tells of an error; 500 for one that is nobody's mistake but ours."""
-    return next((status for kind, status in _STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+    return next((status for kind, status, _ in _STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def code_of(error: FactoryError) -> str:
+    """Return the name of the gRPC code that tells of an error."""
+    return next((code for kind, _, code in _STATUSES if isinstance(error, kind)), "INTERNAL")
 
 
 def headers_of(error: FactoryError) -> dict[str, str]:

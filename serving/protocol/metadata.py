@@ -8,7 +8,9 @@ from typing import Any
 from contracts import AxisName, ReleaseManifest, TensorSpec
 
 SERVER_NAME = "cityforge"
-EXTENSIONS = ("binary_tensor_data", "model_configuration")
+EXTENSIONS = ("binary_tensor_data", "model_configuration", "model_repository", "parameters", "statistics")
+MAXIMUM_BATCH = 4096
+"""Rows that a load generator may put into one request."""
 _PLATFORM = "onnxruntime_onnx"
 _DYNAMIC = -1
 

@@ -112,14 +112,10 @@ def encode_answer(
     Raises:
         TensorError: if an output is wanted that the model does not give.
     """
-    wanted = request.outputs or dict.fromkeys(outputs, request.raw)
     raw: list[bytes] = []
     described = []
-    for name, is_raw in wanted.items():
-        array = outputs.get(name)
-        if array is None:
-            message = f"The model {model!r} gives no output {name!r}; it gives {sorted(outputs)}."
-            raise TensorError(message)
+    for name, is_raw in select_outputs(model, outputs, request).items():
+        array = outputs[name]
         entry: dict[str, Any] = {"name": name, "datatype": datatype_name(array), "shape": array.shape}
         if is_raw:
             raw.append(array.tobytes())
@@ -132,6 +128,50 @@ def encode_answer(
         document["id"] = request.id
     head = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
     return (b"".join((head, *raw)), len(head)) if raw else (head, None)
+
+
+def select_outputs(model: str, outputs: Mapping[str, Array], request: InferenceRequest) -> dict[str, bool]:
+    """Return the outputs that are wanted, each with whether it is wanted raw.
+
+    Raises:
+        TensorError: if an output is wanted that the model does not give.
+    """
+    if not request.outputs:
+        return dict.fromkeys(outputs, request.raw)
+    for name in request.outputs:
+        if name not in outputs:
+            message = f"The model {model!r} gives no output {name!r}; it gives {sorted(outputs)}."
+            raise TensorError(message)
+    return request.outputs
+
+
+def wants_raw(name: str, parameters: Mapping[str, Any], *, default: bool) -> bool:
+    """Return whether an output is wanted raw.
+
+    Args:
+        name: of the output.
+        parameters: of the wanted output.
+        default: where they do not say.
+
+    Raises:
+        MalformedError: if it is wanted in a form that is not offered.
+    """
+    check_parameters(parameters)
+    if parameters.get("classification"):
+        message = f"The output {name!r} is wanted as a classification, which is not offered. Take the tensor."
+        raise MalformedError(message)
+    return bool(parameters.get("binary_data", default))
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters that ask for what is not offered.
+
+    Raises:
+        MalformedError: if they name a region of shared memory.
+    """
+    if _SHARED_MEMORY in parameters:
+        message = "Shared memory is not offered. Send the tensor in the request."
+        raise MalformedError(message)
 
 
 def _split(view: memoryview, header_length: str) -> tuple[memoryview, memoryview]:
@@ -180,11 +220,7 @@ def _decode_outputs(outputs: object, *, raw: bool) -> dict[str, bool]:
     wanted = {}
     for entry in outputs:
         name = _name(entry, "output")
-        parameters = _parameters(entry)
-        if parameters.get("classification"):
-            message = f"The output {name!r} is wanted as a classification, which is not offered. Take the tensor."
-            raise MalformedError(message)
-        wanted[name] = bool(parameters.get("binary_data", raw))
+        wanted[name] = wants_raw(name, _parameters(entry), default=raw)
     return wanted
 
 
@@ -201,9 +237,7 @@ def _parameters(entry: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(parameters, dict):
         message = f"'parameters' must be an object, was {str(parameters)[:80]!r}."
         raise MalformedError(message)
-    if _SHARED_MEMORY in parameters:
-        message = "Shared memory is not offered. Send the tensor in the request."
-        raise MalformedError(message)
+    check_parameters(parameters)
     return parameters
 
 

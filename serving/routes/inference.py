@@ -11,7 +11,8 @@ from starlette.responses import Response
 from serving.answers import JSON, OCTETS, answer
 from serving.errors import NotFoundError
 from serving.inference import Asked, run_inference
-from serving.protocol import HEADER_LENGTH, describe_model, describe_server, model_config
+from serving.model_control import index_models, load_model, unload_model
+from serving.protocol import HEADER_LENGTH, MAXIMUM_BATCH, describe_model, describe_server, describe_usage, model_config
 from serving.settings import Role
 
 from .table import Call, Handler, Route
@@ -19,7 +20,7 @@ from .table import Call, Handler, Route
 _TAG = "open inference protocol"
 _MODEL = "/v2/models/{name}"
 _VERSION = _MODEL + "/versions/{version}"
-MAXIMUM_BATCH = 4096
+_REPOSITORY = "/v2/repository/models/{name}"
 
 
 class Tensor(BaseModel):
@@ -49,6 +50,26 @@ class WantedOutput(BaseModel):
     """
 
     name: str
+    parameters: dict[str, Any] = {}
+
+
+class IndexBody(BaseModel):
+    """Which models to list.
+
+    Attributes:
+        ready: only those that answer.
+    """
+
+    ready: bool = False
+
+
+class OrderBody(BaseModel):
+    """An order to load or unload a model; the protocol's parameters are read and change nothing.
+
+    Attributes:
+        parameters: such as ``unload_dependents``; no model here depends on another.
+    """
+
     parameters: dict[str, Any] = {}
 
 
@@ -83,6 +104,30 @@ async def _config(call: Call) -> Response:
     return answer(model_config(found.manifest, MAXIMUM_BATCH))
 
 
+async def _statistics(call: Call) -> Response:
+    found = call.platform.engine.models.served(call.path.get("name"), call.path.get("version"))
+    return answer({"model_stats": [describe_usage(model.name, model.version, model.usage) for model in found]})
+
+
+async def _index(call: Call) -> Response:
+    wanted = await call.optional_json(IndexBody)
+    return answer(index_models(call.platform, ready=wanted.ready))
+
+
+async def _load(call: Call) -> Response:
+    await call.optional_json(OrderBody)
+    assert call.principal is not None  # noqa: S101 - the route needs a role
+    await load_model(call.platform, call.path["name"], call.principal.name)
+    return answer({})
+
+
+async def _unload(call: Call) -> Response:
+    await call.optional_json(OrderBody)
+    assert call.principal is not None  # noqa: S101 - the route needs a role
+    await unload_model(call.platform, call.path["name"], call.principal.name)
+    return answer({})
+
+
 async def _model_ready(call: Call) -> Response:
     name, wanted = call.path["name"], call.path.get("version")
     try:
@@ -105,8 +150,13 @@ def _both(suffix: str, handle: Handler, summary: str, least: Role | None = Role.
     return [Route("GET", path + suffix, least, handle, summary, _TAG) for path in (_MODEL, _VERSION)]
 
 
+def _optional(path: str, least: Role, handle: Handler, summary: str, body: type[BaseModel]) -> Route:
+    return Route("POST", path, least, handle, summary, _TAG, body=body, body_required=False)
+
+
 ROUTES = (
     Route("GET", "/v2", Role.VIEWER, _server, "What the server is", _TAG),
+    Route("GET", "/v2/models/stats", Role.VIEWER, _statistics, "Statistics of all models", _TAG),
     *_both("", _model, "What a model takes and gives"),
     *_both("/config", _config, "A model's configuration"),
     *(
@@ -114,4 +164,8 @@ ROUTES = (
         for path in (_MODEL, _VERSION)
     ),
     *_both("/ready", _model_ready, "Whether a model answers", None),
+    *_both("/stats", _statistics, "Statistics of a model"),
+    _optional("/v2/repository/index", Role.VIEWER, _index, "List models and their states", IndexBody),
+    _optional(_REPOSITORY + "/load", Role.ENGINEER, _load, "Put a model into service", OrderBody),
+    _optional(_REPOSITORY + "/unload", Role.ENGINEER, _unload, "Take a model out of service", OrderBody),
 )

@@ -65,12 +65,11 @@ class Call:
             MalformedError: if it is not JSON.
             DataError: naming every field that is wrong.
         """
-        body = await self.body()
-        read_json(body)  # says where broken JSON breaks
-        try:
-            return model.model_validate_json(body)
-        except ValidationError as exc:
-            raise DataError(_describe(exc, "body")) from exc
+        return _read(model, await self.body())
+
+    async def optional_json(self, model: type[_Model]) -> _Model:
+        """Return the body, read and checked, or the defaults where there is none; raises like :meth:`json`."""
+        return _read(model, await self.body() or b"{}")
 
 
 Handler = Callable[[Call], Awaitable[Response]]
@@ -89,6 +88,7 @@ class Route:
         tag: group in the published description.
         query: model of its query parameters.
         body: model of its JSON body.
+        body_required: whether the body may be left out.
         answers: status → what it means, beside the errors every route may give.
     """
 
@@ -100,7 +100,16 @@ class Route:
     tag: str
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
+    body_required: bool = True
     answers: Mapping[int, str] = field(default_factory=lambda: {200: "OK"})
+
+
+def _read(model: type[_Model], body: bytes) -> _Model:
+    read_json(body)  # says where broken JSON breaks
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as exc:
+        raise DataError(_describe(exc, "body")) from exc
 
 
 def check(model: type[_Model], values: object, what: str) -> _Model:

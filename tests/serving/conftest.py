@@ -22,7 +22,8 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
 
 @pytest.fixture(scope="session")
 def server(city: City, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    settings = settings_of(city.store_url, city.releases_url, free_port(), clock="ticks", max_body_bytes=1_000_000)
+    others = {"clock": "ticks", "max_body_bytes": 1_000_000, "grpc_port": free_port()}
+    settings = settings_of(city.store_url, city.releases_url, free_port(), **others)
     with run_server(settings, tmp_path_factory.mktemp("server") / "serving.log") as running:
         yield running
 

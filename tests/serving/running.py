@@ -30,12 +30,14 @@ class Server:
     Attributes:
         process: its process.
         port: where it listens.
+        grpc_port: where it listens for gRPC; None if it does not.
         log: what it writes.
     """
 
     process: subprocess.Popen[bytes]
     port: int
     log: Path
+    grpc_port: int | None = None
 
     @property
     def url(self) -> str:
@@ -80,7 +82,7 @@ def launch(settings: ServingSettings, log: Path) -> Server:
     with log.open("wb") as out:
         command = [sys.executable, "-P", "-m", "serving"]
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT, cwd=log.parent)
-    return Server(process, settings.port, log)
+    return Server(process, settings.port, log, settings.grpc_port)
 
 
 @contextmanager
