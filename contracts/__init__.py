@@ -44,7 +44,7 @@ from .evidence import Evidence, EvidenceKind
 from .forecasts import Forecast, ForecastSpec, QuantileLevels
 from .inbox import InboxItem, InboxKind, OutboxMessage
 from .packs import Pack, PackHeader, load_pack, read_places, read_rows, read_signs, validation_problems
-from .pictures import MAXIMUM_PIXELS, check_picture, decode_picture
+from .pictures import MAXIMUM_PIXELS, PictureHeader, check_picture, decode_picture, read_header
 from .places import IDENTIFIER, Place, PlaceLevel, PlaceTree
 from .readings import Quality, Reading
 from .releases import Action, GateResult, LedgerEntry, ReleaseManifest, Task
@@ -119,8 +119,10 @@ __all__ = [
     "UtcTime",
     "Verdict",
     "calendar_features",
+    "PictureHeader",
     "check_picture",
     "decode_picture",
+    "read_header",
     "episode_id",
     "format_utc",
     "from_ms",

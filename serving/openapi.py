@@ -71,6 +71,9 @@ def _describe(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             "required": route.body_required,
             "content": {"application/json": {"schema": reference}},
         }
+    if route.takes:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(route.takes, binary)}
     return operation
 
 
@@ -126,8 +129,8 @@ def render_page(document: Mapping[str, Any]) -> str:
 def _render_parameters(operation: Mapping[str, Any]) -> str:
     names = [f"<code>{escape(each['name'])}</code>" for each in operation["parameters"]]
     body = operation.get("requestBody")
-    if body is not None:
-        names.append(escape(body["content"]["application/json"]["schema"]["$ref"].removeprefix(_SCHEMAS)))
+    for media, said in {} if body is None else body["content"].items():
+        names.append(escape(said["schema"].get("$ref", media).removeprefix(_SCHEMAS)))
     return ", ".join(names)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from . import catalogue, forecasts, health, inference, readings, status, warnings
+from . import catalogue, detection, forecasts, health, inference, readings, status, warnings
 from .documents import document_routes
 from .table import Call, Route
 
 _DESCRIBED: tuple[Route, ...] = (
     *health.ROUTES,
     *inference.ROUTES,
+    *detection.ROUTES,
     *readings.ROUTES,
     *forecasts.ROUTES,
     *warnings.ROUTES,

@@ -89,6 +89,7 @@ class Route:
         query: model of its query parameters.
         body: model of its JSON body.
         body_required: whether the body may be left out.
+        takes: media types of a body that is no JSON.
         answers: status → what it means, beside the errors every route may give.
     """
 
@@ -101,6 +102,7 @@ class Route:
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     body_required: bool = True
+    takes: tuple[str, ...] = ()
     answers: Mapping[int, str] = field(default_factory=lambda: {200: "OK"})
 
 
