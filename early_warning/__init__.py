@@ -10,6 +10,7 @@ from .anomaly import fit_shape, likelihood_ratio
 from .calibration import calibrate, calibration_key
 from .engine import Assignment, ForecastRequest, Outcome, WarningConfiguration, WarningEngine
 from .policy import AnomalyPolicy, BudgetPolicy, CalibrationPolicy, WarningPolicy
+from .presence import Presence, PresenceModel, RatioCurve, ScoreRatios, fit_ratio
 from .watermarks import CLOCK_KEY
 
 __all__ = [
@@ -20,11 +21,16 @@ __all__ = [
     "CalibrationPolicy",
     "ForecastRequest",
     "Outcome",
+    "Presence",
+    "PresenceModel",
+    "RatioCurve",
+    "ScoreRatios",
     "WarningConfiguration",
     "WarningEngine",
     "WarningPolicy",
     "calibrate",
     "calibration_key",
+    "fit_ratio",
     "fit_shape",
     "likelihood_ratio",
 ]

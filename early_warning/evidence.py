@@ -6,6 +6,7 @@ of one sign come from one model and one sensor; they carry one source group, and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from contracts import Direction, Evidence, EvidenceKind
@@ -30,17 +31,42 @@ def assemble(
     found = []
     for binding in bindings:
         channel = channels.get(binding.sign)
-        if channel is None or channel.spec is None or not channel.is_due(instant_ms):
+        if channel is None:
             continue
-        if binding.use not in ("exceedance", "shock", "drift"):
-            continue  # what a detector brings by itself
-        if binding.use == "exceedance":
+        if binding.use == "ratio":
+            statement = _brought(binding, channel, instant_ms)
+        elif channel.spec is None or not channel.is_due(instant_ms):
+            continue
+        elif binding.use == "exceedance":
             statement = _exceedance(binding, channel, issued.get(binding.sign), instant_ms)
         else:
             statement = _anomaly(binding, channel)
         if statement is not None:
             found.append(statement)
     return found
+
+
+def _brought(binding: Binding, channel: Channel, instant_ms: int) -> Evidence | None:
+    """Return what a detector says: its sign's readings are natural logarithms of likelihood ratios.
+
+    It holds until the sign's next reading is due, so that instants of quicker signs see it too.
+    """
+    step = instant_ms // channel.interval_ms
+    told = channel.history.get(step)
+    if told is None:
+        return None
+    bound = math.log(binding.cap)
+    ratio = math.exp(min(bound, max(-bound, told)))
+    return Evidence(
+        node=binding.node,
+        place=binding.place,
+        kind=EvidenceKind.LIKELIHOOD,
+        value=ratio,
+        group=binding.group,
+        time_ms=channel.history.time_of(step),
+        sign=binding.sign,
+        note=f"×{ratio:.3g}",
+    )
 
 
 def _anomaly(binding: Binding, channel: Channel) -> Evidence | None:

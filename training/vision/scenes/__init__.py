@@ -8,7 +8,7 @@ from __future__ import annotations
 from .camera import Camera
 from .dataset import DrawingPlan, draw_dataset
 from .picture import DrawnPicture, draw_scene
-from .scene import LABELS, Light, Scene, Weather, imagine_scene
+from .scene import LABELS, Light, Scene, Street, Weather, imagine_scene
 from .story import StoryFrame, tell_story
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Light",
     "Scene",
     "StoryFrame",
+    "Street",
     "Weather",
     "draw_dataset",
     "draw_scene",

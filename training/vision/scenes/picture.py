@@ -59,7 +59,11 @@ def draw_scene(scene: Scene) -> DrawnPicture:
     if scene.weather is Weather.RAIN:
         colours = _rain(colours, random)
     boxes, classes = _boxes(canvas, labelled, scene)
-    return DrawnPicture(colours.clip(0, 255).astype(np.uint8), boxes, classes)
+    pixels = colours.clip(0, 255).astype(np.uint8)
+    if scene.mirrored:
+        pixels = np.ascontiguousarray(pixels[:, ::-1])
+        boxes[:, [0, 2]] = scene.camera.width_px - boxes[:, [2, 0]]
+    return DrawnPicture(pixels, boxes, classes)
 
 
 def _order(thing: Thing) -> tuple[bool, float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .camera import Camera
-from .scene import BIN, VEHICLE, WATER, Light, Scene, Thing, Weather, furniture
+from .scene import BIN, VEHICLE, WATER, Light, Scene, Street, Thing, Weather, furniture
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ def tell_story(seed: int = 3, *, minutes: int = 90, every_s: float = 20.0) -> It
     """
     random = np.random.default_rng(seed)
     camera = Camera(horizon=0.28, above_m=4.6, focal=0.85, centre=0.48)
-    fixed = [thing for thing in furniture(random) if thing.kind != "person"]
+    street = Street()
+    fixed = [thing for thing in furniture(random, street) if thing.kind != "person"]
     total_s = minutes * 60
     for number in range(int(total_s / every_s)):
         at_s = number * every_s
@@ -43,7 +44,7 @@ def tell_story(seed: int = 3, *, minutes: int = 90, every_s: float = 20.0) -> It
         things = [*fixed, *_walkers(random), *_events(share)]
         light = Light.NIGHT if share > 0.75 else Light.DAY  # noqa: PLR2004 - the last quarter
         weather = Weather.RAIN if rain > 2 else Weather.DRY  # noqa: PLR2004 - enough to be seen
-        yield StoryFrame(at_s, Scene(camera, light, weather, tuple(things), seed, number), rain)
+        yield StoryFrame(at_s, Scene(camera, street, light, weather, tuple(things), seed, instant=number), rain)
 
 
 def _events(share: float) -> list[Thing]:
@@ -56,6 +57,6 @@ def _events(share: float) -> list[Thing]:
     return things
 
 
-def _walkers(random: np.random.Generator) -> list[Thing]:
-    things = furniture(random)
+def _walkers(random: np.random.Generator, street: Street) -> list[Thing]:
+    things = furniture(random, street)
     return [replace(thing, z_m=max(7.0, thing.z_m)) for thing in things if thing.kind == "person"][:3]

@@ -76,16 +76,13 @@ def _paint_vehicle(canvas: Canvas, scene: Scene, thing: Thing, random: np.random
     inset = 0.1 * size
     glass: Colour = (46, 56, 66)
     _block(canvas, camera, (left + inset, right - inset, cabin_near, cabin_far), (body, roof), paint)
-    pane = [
-        camera.project(x, cabin_near - 0.02, h)
-        for x, h in (
-            (left + 0.2, body + 0.08),
-            (right - 0.2, body + 0.08),
-            (right - 0.28, roof - 0.12),
-            (left + 0.28, roof - 0.12),
-        )
-    ]
-    canvas.polygon(pane, glass)
+    rear = (
+        (left + 0.2, body + 0.08),
+        (right - 0.2, body + 0.08),
+        (right - 0.28, roof - 0.12),
+        (left + 0.28, roof - 0.12),
+    )
+    canvas.polygon([camera.project(x, cabin_near - 0.02, h) for x, h in rear], glass)
     for x in (left + 0.2, right - 0.2):
         lamp, radius = camera.project(x, near - 0.02, 0.62 * size), 0.11 * camera.scale(near)
         canvas.ellipse(lamp, radius, radius * 0.8, (190, 44, 36))
@@ -108,10 +105,8 @@ def _paint_bin(canvas: Canvas, scene: Scene, thing: Thing, random: np.random.Gen
     _block(canvas, camera, span, (0.1, tall), colour)
     lid = (span[0] - 0.05, span[1] + 0.05, span[2] - 0.05, span[3] + 0.05)
     if thing.kind == BIN:
-        back = [
-            camera.project(x, span[3], h)
-            for x, h in ((lid[0], tall), (lid[1], tall), (lid[1], tall + 0.55), (lid[0], tall + 0.55))
-        ]
+        raised = ((lid[0], tall), (lid[1], tall), (lid[1], tall + 0.55), (lid[0], tall + 0.55))
+        back = [camera.project(x, span[3], h) for x, h in raised]
         canvas.polygon(back, shade(colour, 0.8))
         _pile(canvas, camera, thing, random, on_ground=False)
     else:
@@ -141,12 +136,9 @@ def blob(camera: Camera, thing: Thing, wide_m: float, deep_m: float) -> list[Poi
     random = np.random.default_rng(thing.seed)
     angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     radius = 1 + sum(random.uniform(0.03, 0.16) * np.sin(k * angles + random.uniform(0, 6.3)) for k in (2, 3, 5))
-    points = zip(
-        thing.x_m + wide_m / 2 * radius * np.cos(angles),
-        thing.z_m + deep_m / 2 * (1 + radius * np.sin(angles)),
-        strict=True,
-    )
-    return [camera.project(float(x), max(float(z), 1.5)) for x, z in points]
+    x_m = thing.x_m + wide_m / 2 * radius * np.cos(angles)
+    z_m = thing.z_m + deep_m / 2 * (1 + radius * np.sin(angles))
+    return [camera.project(float(x), max(float(z), 1.5)) for x, z in zip(x_m, z_m, strict=True)]
 
 
 def _paint_water(canvas: Canvas, scene: Scene, thing: Thing, random: np.random.Generator) -> None:
@@ -167,12 +159,8 @@ def _paint_person(canvas: Canvas, scene: Scene, thing: Thing, random: np.random.
     cloth = _CLOTHES[random.integers(len(_CLOTHES))]
     _shadow(canvas, camera, thing, 0.6, 0.4)
     for x in (-0.11, 0.11):
-        canvas.line(
-            camera.project(thing.x_m + x, thing.z_m, 0),
-            camera.project(thing.x_m + x / 2, thing.z_m, 0.85),
-            (44, 46, 54),
-            0.15 * scale,
-        )
+        foot, hip = camera.project(thing.x_m + x, thing.z_m, 0), camera.project(thing.x_m + x / 2, thing.z_m, 0.85)
+        canvas.line(foot, hip, (44, 46, 54), 0.15 * scale)
     canvas.ellipse(camera.project(thing.x_m, thing.z_m, 1.12 * tall / 1.7), 0.24 * scale, 0.38 * scale, cloth)
     canvas.ellipse(camera.project(thing.x_m, thing.z_m, tall - 0.14), 0.12 * scale, 0.14 * scale, (206, 166, 138))
     if scene.weather == "rain":
