@@ -134,7 +134,8 @@ def fit_ratio(
 
 def _shares(scores: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
     counts = np.histogram(scores, [-np.inf, *edges, np.inf])[0] + _SMOOTHING
-    return counts / counts.sum()
+    shares: NDArray[np.float64] = counts / counts.sum()
+    return shares
 
 
 def _pool(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,6 +43,7 @@ def model_config(manifest: ReleaseManifest, max_batch: int) -> dict[str, Any]:
         "max_batch_size": max_batch,
         "input": [_configure_tensor(spec) for spec in signature.inputs],
         "output": [_configure_tensor(spec) for spec in signature.outputs],
+        "parameters": {"labels": {"string_value": json.dumps(manifest.labels)}} if manifest.labels else {},
     }
 
 

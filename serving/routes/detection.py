@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from http import HTTPStatus
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -82,7 +82,7 @@ async def _read_form(call: Call, body: bytes) -> list[Upload]:
         TooLargeError: if it holds too many.
     """
 
-    async def stream() -> AsyncIterator[bytes]:
+    async def stream() -> AsyncGenerator[bytes, None]:
         yield body
 
     # One more than allowed tells an honest mistake from a broken form.

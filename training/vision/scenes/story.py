@@ -41,7 +41,7 @@ def tell_story(seed: int = 3, *, minutes: int = 90, every_s: float = 20.0) -> It
         at_s = number * every_s
         share = at_s / total_s
         rain = float(np.clip((share - 0.33) / 0.1, 0, 1) * (34 + 8 * np.sin(number / 5)))
-        things = [*fixed, *_walkers(random), *_events(share)]
+        things = [*fixed, *_walkers(random, street), *_events(share)]
         light = Light.NIGHT if share > 0.75 else Light.DAY  # noqa: PLR2004 - the last quarter
         weather = Weather.RAIN if rain > 2 else Weather.DRY  # noqa: PLR2004 - enough to be seen
         yield StoryFrame(at_s, Scene(camera, street, light, weather, tuple(things), seed, instant=number), rain)

@@ -88,7 +88,9 @@ def _paint_fronts(canvas: Canvas, scene: Scene, side: int, random: np.random.Gen
 def _paint_park(canvas: Canvas, scene: Scene, side: int, random: np.random.Generator) -> None:
     """Paint a lawn behind a hedge, with a row of distant trees."""
     camera, x = scene.camera, side * _front_m(scene)
-    canvas.polygon(camera.quad(*sorted((x, side * 60.0)), NEAR_M, FAR_M), shade(_LAWN, random.uniform(0.8, 1.15)))
+    canvas.polygon(
+        camera.quad(min(x, side * 60.0), max(x, side * 60.0), NEAR_M, FAR_M), shade(_LAWN, random.uniform(0.8, 1.15))
+    )
     for z in np.geomspace(70, 8, 22):
         far_x = x + side * random.uniform(2, 9)
         scale = camera.scale(z)
@@ -161,7 +163,7 @@ def _paint_ground(canvas: Canvas, scene: Scene) -> None:
     half = scene.street.road_m
     for near, far in pairwise(np.geomspace(NEAR_M, FAR_M, 25)):
         canvas.polygon(camera.quad(-half, half, near, far), shade(road, 0.92 + 0.25 * near / FAR_M))
-    for z in np.arange(4, 70, 6):
+    for z in np.arange(4.0, 70.0, 6.0):
         canvas.polygon(camera.quad(-0.08, 0.08, z, z + 3), (214, 214, 208))
 
 
