@@ -24,7 +24,7 @@ from serving import ApiKey
 FILE_NAME = "cityforge.toml"
 _FILE_VALUES = "file_values"
 PREFIX = "CITYFORGE_"
-CHILD_VARIABLES = frozenset({"CITYFORGE_SERVING", "CITYFORGE_RUNTIME"})
+CHILD_VARIABLES = frozenset({"CITYFORGE_SERVING", "CITYFORGE_RUNTIME", "CITYFORGE_FEEDS"})
 """Set by the supervisor for the processes it starts; no settings of this file."""
 
 

@@ -1,4 +1,4 @@
-"""The platform on one machine: serving and runtime as child processes, ready together, stopped together."""
+"""The platform on one machine: serving, runtime and feeds as child processes, ready together, stopped together."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ from .ports import claim_port
 from .processes import ChildProcess, Part
 from .settings import Settings
 
-SERVING, RUNTIME = "serving", "runtime"
-PARTS = (SERVING, RUNTIME)
+SERVING, RUNTIME, FEEDS = "serving", "runtime", "feeds"
+PARTS = (SERVING, RUNTIME, FEEDS)
 OWN_KEY_NAME = "platform"
 KEY_BYTES = 32
 SERVING_VARIABLE, RUNTIME_VARIABLE = "CITYFORGE_SERVING", "CITYFORGE_RUNTIME"
+FEEDS_VARIABLE, CAMERAS_FILE, FEEDS_STATUS = "CITYFORGE_FEEDS", "cameras.toml", "feeds.json"
 
 
 class Platform:
-    """Serving and runtime, started on entry, watched, and stopped on exit.
+    """Serving, runtime and, where a pack has cameras, feeds: started on entry, watched, and stopped on exit.
 
     Each start of serving makes a key of its own, known to the children alone and gone with them, which :meth:`client`
     presents. A runtime that runs alone presents the key of the settings to the serving of the settings.
@@ -54,7 +55,8 @@ class Platform:
         self.api_key: SecretStr | None = settings.api_key
         self.url = settings.platform_url
         self.children: dict[str, ChildProcess] = {}
-        self._parts = tuple(name for name in PARTS if name in parts)
+        wanted = [name for name in PARTS if name in parts]
+        self._parts = tuple(name for name in wanted if name != FEEDS or self._camera_packs() or len(wanted) == 1)
         self._report = report or (lambda _: None)
         self._stop = threading.Event()
 
@@ -110,7 +112,8 @@ class Platform:
         Store.open(self.settings.store_address).close()
 
     def _start(self, name: str) -> None:
-        part = self._serving_part() if name == SERVING else self._runtime_part()
+        makers = {SERVING: self._serving_part, RUNTIME: self._runtime_part, FEEDS: self._feeds_part}
+        part = makers[name]()
         child = ChildProcess(part, self.logs, self._report)
         self.children[name] = child
         child.start()
@@ -154,6 +157,24 @@ class Platform:
         return Part(
             RUNTIME, "operations", {RUNTIME_VARIABLE: json.dumps(values)}, lambda: self._runtime_is_ready(since)
         )
+
+    def _camera_packs(self) -> list[str]:
+        """Return the folders of the packs that have cameras."""
+        folders = [find_pack(name, base=self.settings.folder) for name in self.settings.pack_names()]
+        return [str(folder) for folder in folders if (folder / CAMERAS_FILE).is_file()]
+
+    def _feeds_part(self) -> Part:
+        settings = self.settings
+        values = {
+            "serving_url": self.url,
+            "serving_key": _reveal(self.api_key),
+            "packs": self._camera_packs(),
+            "home": str(settings.home_folder),
+            "log_level": settings.log_level,
+        }
+        status = settings.home_folder / FEEDS_STATUS
+        status.unlink(missing_ok=True)
+        return Part(FEEDS, "operations.feeds", {FEEDS_VARIABLE: json.dumps(values)}, status.is_file)
 
     def _serving_is_ready(self) -> bool:
         """Return whether serving answers: a model that cannot be opened must not keep the rules from being watched."""

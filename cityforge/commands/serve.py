@@ -23,6 +23,7 @@ class Only(StrEnum):
 
     SERVING = "serving"
     RUNTIME = "runtime"
+    FEEDS = "feeds"
 
 
 class Clock(StrEnum):
@@ -46,7 +47,8 @@ def serve(
 ) -> None:
     """Run the platform until Ctrl-C: serving answers applications, the runtime decides on warnings.
 
-    Both are watched and restarted when they crash. Their logs lie in .cityforge/logs/.
+    Where a pack has a cameras.toml, feeds watch its cameras. All are restarted when they crash. Their logs lie in
+    .cityforge/logs/.
 
     [bold]Examples[/bold]
 

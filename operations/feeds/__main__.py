@@ -17,7 +17,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        from .process import read_settings, run_feeds
+        from .process import read_settings, run_feeds  # deferred: without the extra, one line says what is missing
     except ImportError as exc:
         sys.stderr.write(f"Cameras need the extra 'feeds' ({exc}). Install cityforge[feeds].\n")
         return 1

@@ -18,7 +18,7 @@ import onnx
 from numpy.typing import NDArray
 from PIL import Image
 
-from contracts import ArtefactError, FactoryError, from_ms
+from contracts import ArtefactError, FactoryError, ModelError, from_ms
 from gpu import Session, open_session
 
 from .cameras import KeepSettings
@@ -32,6 +32,8 @@ _LARGER = 1.3
 _COARSE = 6
 """Blocks across a blurred region: too few to tell a face or read a plate."""
 _PLATE_SHARE = 0.55
+_VEHICLE_SCORE = 0.1
+"""Weak boxes count too: a region made coarse for nothing costs little."""
 _SWEEP_S = 3600.0
 _QUALITY = 85
 
@@ -165,7 +167,7 @@ class FrameKeeper:
     def offer(self, look: Look) -> Path | None:
         """Keep a look's frame if one is due; returns its path. What cannot be blurred is not kept."""
         time_ms = look.frame.time_ms
-        if time_ms - self._kept_ms < self._settings.every_s * 1000:
+        if look.seen is None or time_ms - self._kept_ms < self._settings.every_s * 1000:
             return None
         try:
             pixels = self.hide(look)
@@ -182,11 +184,18 @@ class FrameKeeper:
         return path
 
     def hide(self, look: Look) -> Pixels:
-        """Return a look's frame with faces and plates blurred."""
+        """Return a look's frame with faces and plates blurred.
+
+        Raises:
+            ModelError: if faces cannot be looked for, or the detector told nothing of vehicles.
+        """
+        if look.seen is None:
+            message = "The detector did not say where vehicles are."
+            raise ModelError(message)
         pixels = look.frame.pixels
         height, width = pixels.shape[:2]
-        bearing = np.array([label in self._settings.vehicles for label in look.tracked.labels], bool)
-        vehicles = look.tracked.boxes[bearing] * [width, height, width, height]
+        bearing = np.array([label in self._settings.vehicles for label in look.seen.labels], bool)
+        vehicles = look.seen.boxes[bearing & (look.seen.scores >= _VEHICLE_SCORE)] * [width, height, width, height]
         plates = vehicles.copy()
         plates[:, 1] = vehicles[:, 3] - _PLATE_SHARE * (vehicles[:, 3] - vehicles[:, 1])
         return blur(pixels, np.concatenate([enlarge(self._faces.find(pixels)), plates]))

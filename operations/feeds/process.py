@@ -162,6 +162,7 @@ def run_feeds(settings: FeedSettings, stop: threading.Event) -> None:
     sink.start()
     for post in posts:
         post.start()
+    write_status(settings.home, posts, sink)
     logger.info("Watching %d cameras: %s", len(posts), ", ".join(post.camera.id for post in posts))
     try:
         while not stop.wait(STATUS_EVERY_S):

@@ -68,9 +68,17 @@ class _Gauge:
 
 @dataclass(slots=True, eq=False)
 class Look:
-    """A frame with what was followed in it, for those who draw or keep it."""
+    """A frame with what became of it, for those who draw or keep it.
+
+    Attributes:
+        frame: the frame.
+        seen: everything the detector told, weak boxes too; None where it had no answer.
+        tracked: what is followed.
+        readings: of the intervals that were over by it.
+    """
 
     frame: Frame
+    seen: Sighting | None
     tracked: Tracked
     readings: Sequence[Reading] = field(default_factory=tuple)
 
@@ -113,13 +121,13 @@ class Watch:
                 logger.warning("camera %s: %s", self.camera.id, exc)
             self.counts.unanswered += 1
             empty = Tracked(np.empty((0, 4)), np.empty(0), (), np.empty(0, np.int64))
-            return Look(frame, empty, readings)
+            return Look(frame, None, empty, readings)
         tracked = self._tracker.follow(frame.time_ms, seen.at_least(self.camera.threshold))
         moment = Moment(frame.time_ms, seen if asked else None, tracked, float(frame.pixels.mean()))
         for gauge in self._gauges:
             gauge.measure.see(moment)
             gauge.seen += 1
-        return Look(frame, tracked, readings)
+        return Look(frame, seen, tracked, readings)
 
     def finish(self, time_ms: int) -> list[Reading]:
         """Return the readings of every interval that is over by a time: the source has ended."""
