@@ -72,15 +72,19 @@ class Dataset:
 
     def validation(self) -> WindowBatches:
         """Windows for choosing, disturbed hours left out likewise."""
-        return self._batches(self.undisturbed, self.recipe.windows.validation)
+        return self._judged(self.undisturbed, self.recipe.windows.validation)
 
     def gate(self) -> WindowBatches:
         """Windows for deciding: contexts as measured, disturbed targets left out."""
-        return self._batches(self.measured, self.recipe.windows.gate)
+        return self._judged(self.measured, self.recipe.windows.gate)
 
     def report(self) -> WindowBatches:
         """Windows for telling: contexts as measured, disturbed targets left out. Log each opening."""
-        return self._batches(self.measured, self.recipe.windows.report)
+        return self._judged(self.measured, self.recipe.windows.report)
+
+    def _judged(self, contexts: SeriesBuffer, window: Window) -> WindowBatches:
+        most = max(self.recipe.evaluation.targets // self.recipe.spec.horizon, 1)
+        return self._batches(contexts, window).thinned(most)
 
     def _batches(self, contexts: SeriesBuffer, window: Window, batch_size: int = 1024) -> WindowBatches:
         origins = contexts.origins(to_ms(window.start), to_ms(window.end))

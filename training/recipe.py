@@ -90,9 +90,10 @@ class ModelSection(Section):
 
 
 class FittingSection(Section):
-    """How a gradient family is fitted; closed-form families need none of it.
+    """How a model is fitted; all but ``windows`` and ``seed`` is for gradient families.
 
     Attributes:
+        windows: most windows that a closed form looks at, drawn evenly over signs and time where there are more.
         epochs: at most.
         steps_per_epoch: batches in an epoch.
         batch_size: windows in a batch.
@@ -102,6 +103,7 @@ class FittingSection(Section):
         seed: of every random choice.
     """
 
+    windows: int = Field(default=500_000, ge=1)
     epochs: int = Field(default=30, ge=1)
     steps_per_epoch: int = Field(default=50, ge=1)
     batch_size: int = Field(default=64, ge=1)
@@ -109,6 +111,17 @@ class FittingSection(Section):
     weight_decay: float = Field(default=1e-4, ge=0)
     patience: int = Field(default=5, ge=1)
     seed: int = 0
+
+
+class EvaluationSection(Section):
+    """How much of the validation, gate and report windows is looked at.
+
+    Attributes:
+        targets: most readings that are forecast in one window; where there are more, origins are drawn evenly over
+            signs and time, so that memory does not grow with the number of signs.
+    """
+
+    targets: int = Field(default=4_000_000, ge=1)
 
 
 class GateSection(Section):
@@ -140,7 +153,8 @@ class Recipe(Section):
         disturbance: hours left out of fitting.
         forecast: context, horizon, quantiles, calendar.
         model: family and options.
-        fitting: for gradient families.
+        fitting: how it is fitted.
+        evaluation: how much is looked at to choose and to judge.
         gates: what must be reached.
         folder: where the recipe lies; relative paths start there.
     """
@@ -153,6 +167,7 @@ class Recipe(Section):
     forecast: ForecastSection
     model: ModelSection
     fitting: FittingSection = FittingSection()
+    evaluation: EvaluationSection = EvaluationSection()
     gates: GateSection = GateSection()
     folder: Path = Field(default=Path(), exclude=True)
 

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts import DataError, parse_utc, to_ms
+from store.panels import Aggregate, Panel, PanelColumns, read_grid
 
 from .series import Series, regular_series
 
@@ -53,10 +54,36 @@ class CsvData(BaseModel):
     unit: str = ""
 
 
-DataSection = Annotated[WaterFlowData | CsvData, Field(discriminator="source")]
+class PanelData(BaseModel):
+    """Thousands of signs in one long table: a Parquet or CSV file, or a folder of Parquet files.
+
+    Attributes:
+        path: the file or folder; relative paths are relative to the recipe.
+        sign: name of the column of sign ids.
+        time: name of the column of event times, with a time zone or UTC offset.
+        value: name of the column of values; null or NaN is a missing reading.
+        interval_s: seconds between the model's steps.
+        aggregate: what stands for several readings of one step, for signs that are read more often.
+        unit: unit of the values; empty where signs differ, which families that scale each window do not mind.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Literal["panel"]
+    path: Path
+    sign: str = "sign"
+    time: str = "time"
+    value: str = "value"
+    interval_s: int = Field(gt=0)
+    aggregate: Aggregate = Aggregate.STRICT
+    unit: str = ""
 
 
-def read_series(data: WaterFlowData | CsvData, folder: Path) -> list[Series]:
+AnyData = WaterFlowData | CsvData | PanelData
+DataSection = Annotated[AnyData, Field(discriminator="source")]
+
+
+def read_series(data: AnyData, folder: Path) -> list[Series]:
     """Read the series of a recipe's data section.
 
     Args:
@@ -124,4 +151,17 @@ def _number(cell: str, path: Path, line: int) -> float:
         raise DataError(message) from exc
 
 
-_READERS: Mapping[str, Callable[..., list[Series]]] = {"river.WaterFlow": _read_water_flow, "csv": _read_csv}
+def _read_panel(data: PanelData, folder: Path) -> list[Series]:
+    path = data.path if data.path.is_absolute() else folder / data.path
+    panel = Panel(path, PanelColumns(data.sign, data.time, data.value))
+    return [
+        Series(one.sign, one.start_ms, data.interval_s, one.values)
+        for one in read_grid(panel, data.interval_s, data.aggregate)
+    ]
+
+
+_READERS: Mapping[str, Callable[..., list[Series]]] = {
+    "river.WaterFlow": _read_water_flow,
+    "csv": _read_csv,
+    "panel": _read_panel,
+}

@@ -51,6 +51,7 @@ class SeriesBuffer:
             raise DataError(message)
         self.series = tuple(series)
         self.spec = spec
+        self.starts_ms = np.array([one.start_ms for one in series], dtype=np.int64)
         pad = np.full(spec.context, np.nan, dtype=np.float32)
         parts = [part for one in series for part in (pad, one.values)]
         tail = np.full(spec.horizon, np.nan, dtype=np.float32)
@@ -87,14 +88,23 @@ class WindowBatches:
         targets: readings that targets are taken from: the same series, some readings perhaps left out.
         origins: which windows.
         batch_size: windows in a batch.
+        sample: numbers of the windows that are kept, increasing, shape ``(window,)``; None for all.
     """
 
     def __init__(
-        self, contexts: SeriesBuffer, targets: SeriesBuffer, origins: Sequence[Origins], batch_size: int = 1024
+        self,
+        contexts: SeriesBuffer,
+        targets: SeriesBuffer,
+        origins: Sequence[Origins],
+        batch_size: int = 1024,
+        *,
+        sample: NDArray[np.int64] | None = None,
     ) -> None:
         self.spec = contexts.spec
         self.batch_size = batch_size
         self._buffer = contexts
+        self._parts = (contexts, targets, tuple(origins))
+        self._sample = sample
         self._context_values, self._target_values = contexts.values, targets.values
         self._contexts = contexts.windows()
         self._targets = targets.windows()
@@ -106,7 +116,28 @@ class WindowBatches:
 
     def __len__(self) -> int:
         """Return the number of windows."""
+        return self.population if self._sample is None else len(self._sample)
+
+    @property
+    def population(self) -> int:
+        """How many windows there are, those that a sample leaves out included."""
         return int(self._ends[-1]) if len(self._ends) else 0
+
+    def thinned(self, most: int, seed: int = 0) -> WindowBatches:
+        """Return at most so many of the windows, one drawn from each of equal stretches, so even over signs and time.
+
+        Args:
+            most: how many at most.
+            seed: of the draw.
+        """
+        count = len(self)
+        if count <= most:
+            return self
+        edges = np.linspace(0, count, most + 1)
+        drawn = edges[:-1] + np.random.default_rng(seed).random(most) * np.diff(edges)
+        numbers = drawn.astype(np.int64)
+        sample = numbers if self._sample is None else self._sample[numbers]
+        return WindowBatches(*self._parts, self.batch_size, sample=sample)
 
     def __iter__(self) -> Iterator[Batch]:
         """Iterate over all windows in order."""
@@ -119,6 +150,8 @@ class WindowBatches:
 
     def positions(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return series index and step of the first target of windows by number."""
+        if self._sample is not None:
+            numbers = self._sample[numbers]
         which = np.searchsorted(self._ends, numbers, side="right")
         return self._series[which], self._first_steps[which] + numbers - self._starts[which]
 
@@ -143,7 +176,7 @@ class WindowBatches:
         return Batch(self._contexts[rows, : self.spec.context], self._targets[rows, self.spec.context :], calendar)
 
     def _calendar(self, series: NDArray[np.int64], steps: NDArray[np.int64], calendar: CalendarSpec) -> Tensor:
-        starts = np.array([one.start_ms for one in self._buffer.series])[series]
+        starts = self._buffer.starts_ms[series]
         offsets = np.arange(-self.spec.context, self.spec.horizon)
         times = starts[:, None] + (steps[:, None] + offsets) * self.spec.interval_s * MILLISECONDS_PER_S
         return torch.from_numpy(calendar_features(times, calendar))

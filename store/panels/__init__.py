@@ -1,0 +1,19 @@
+"""Panels: long tables of readings (sign, time, value) in Parquet or CSV, streamed in and out, never read whole."""
+
+from __future__ import annotations
+
+from .grid import Aggregate, GridSeries, read_grid
+from .panel import Panel, PanelBatch, PanelColumns, Span
+from .writer import ForecastWriter, quantile_column
+
+__all__ = [
+    "Aggregate",
+    "ForecastWriter",
+    "GridSeries",
+    "Panel",
+    "PanelBatch",
+    "PanelColumns",
+    "Span",
+    "quantile_column",
+    "read_grid",
+]
