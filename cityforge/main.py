@@ -50,6 +50,10 @@ COMMANDS: dict[str, Entry] = {
     "show": Entry("Show one model: versions, gates, lineage, ledger.", "cityforge.commands.show:show", panel=_MODELS),
     "promote": Entry("Make a version the champion.", "cityforge.commands.promote:promote", panel=_MODELS),
     "rollback": Entry("Put the champion before back.", "cityforge.commands.rollback:rollback", panel=_MODELS),
+    "assign": Entry("Say which champion forecasts which signs.", "cityforge.commands.assign:assign", panel=_MODELS),
+    "forecast": Entry(
+        "Forecast every sign, or a file of any size.", "cityforge.commands.forecast:forecast", panel=_RUN
+    ),
     "serve": Entry("Run the platform: serving and runtime.", "cityforge.commands.serve:serve", panel=_RUN),
     "replay": Entry("Post a pack's readings in event time.", "cityforge.commands.replay:replay", panel=_RUN),
     "keys": Entry(

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from contracts import DataError, Pack, Place, PlaceTree, ReleaseManifest, Sign, SignCatalogue, Task
+from contracts import DataError, Pack, Place, PlaceTree, ReleaseManifest, Sign, SignCatalogue, Task, resolve_forecasters
 from registry import Registry
 from store import ReleaseStore, Store
 
@@ -96,6 +96,11 @@ class Workspace:
         self.store.places.put(places)
         self.store.signs.put(signs)
         return len(places), len(signs)
+
+    def forecasters(self) -> dict[str, str]:
+        """Return which champion forecasts which sign, as runtime and serving see it."""
+        champions = {name: entry.manifest for name, entry in self.store.ledger.champions().items()}
+        return resolve_forecasters(champions, self.store.assignments.all())
 
     def assign_signs(self, manifest: ReleaseManifest) -> dict[str, str | None]:
         """Let a champion forecast the signs of its manifest that the store knows.

@@ -5,7 +5,7 @@ Data and checks only: no I/O beyond reading packs, no framework, no clock of its
 
 from __future__ import annotations
 
-from .calendar import CalendarFeature, CalendarSpec, calendar_features
+from .calendar import CalendarFeature, CalendarSpec, calendar_features, is_workday
 from .clock import UtcTime, format_utc, from_ms, parse_utc, to_ms, to_utc
 from .detections import Detection
 from .episodes import (
@@ -47,7 +47,7 @@ from .packs import Pack, PackHeader, load_pack, read_places, read_rows, read_sig
 from .pictures import MAXIMUM_PIXELS, PictureHeader, check_picture, decode_picture, read_header
 from .places import IDENTIFIER, Place, PlaceLevel, PlaceTree
 from .readings import Quality, Reading
-from .releases import Action, GateResult, LedgerEntry, ReleaseManifest, Task
+from .releases import Action, GateResult, LedgerEntry, ReleaseManifest, Task, resolve_forecasters
 from .signs import Direction, Domain, Sign, SignCatalogue
 from .tensors import Array, Axis, AxisName, DType, Signature, TensorSpec
 from .text import Language, Text
@@ -126,11 +126,13 @@ __all__ = [
     "episode_id",
     "format_utc",
     "from_ms",
+    "is_workday",
     "load_pack",
     "parse_utc",
     "read_places",
     "read_rows",
     "read_signs",
+    "resolve_forecasters",
     "to_ms",
     "to_utc",
     "validation_problems",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -114,3 +115,26 @@ class LedgerEntry(BaseModel):
     reason: str = ""
     previous_hash: str
     hash: str
+
+
+def resolve_forecasters(champions: Mapping[str, ReleaseManifest], assigned: Mapping[str, str]) -> dict[str, str]:
+    """Return which champion forecasts which sign: the one rule for runtime, serving, batch scoring and tables.
+
+    An assignment chooses; while its model has no champion that forecasts, nobody forecasts the sign. Without one, a
+    sign goes to the champion that names it, if there is only one.
+
+    Args:
+        champions: name → release of every champion.
+        assigned: sign → name of a model, as people or promotions chose.
+
+    Returns:
+        Sign → name of a champion, by sign.
+    """
+    forecasters = {name: manifest for name, manifest in champions.items() if manifest.forecast is not None}
+    naming: dict[str, list[str]] = {}
+    for name, manifest in forecasters.items():
+        for sign in manifest.signs:
+            naming.setdefault(sign, []).append(name)
+    found = {sign: names[0] for sign, names in naming.items() if len(names) == 1}
+    found |= assigned
+    return {sign: name for sign, name in sorted(found.items()) if name in forecasters}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,9 +12,9 @@ from contracts import (
     ConfigurationError,
     PlaceTree,
     Problem,
-    ReleaseManifest,
     SignCatalogue,
     load_pack,
+    resolve_forecasters,
     validation_problems,
 )
 from early_warning import Assignment, WarningConfiguration, WarningPolicy
@@ -86,21 +86,14 @@ def read_policy(packs: Iterable[Path]) -> WarningPolicy:
 def assign(store: Store) -> dict[str, Assignment]:
     """Return the forecaster of each sign.
 
-    An assignment chooses. Without one, a sign goes to the champion that names it, if there is only one.
+    See :func:`contracts.resolve_forecasters`. A model of another interval than the sign's is left out: the runtime
+    decides at each reading, and such a model answers at other times.
     """
     champions = {name: entry.manifest for name, entry in store.ledger.champions().items()}
-    chosen = _named(champions) | store.assignments.all()
+    intervals = {sign.id: sign.interval_s for sign in store.signs.all()}
     found = {}
-    for sign, model in sorted(chosen.items()):
-        manifest = champions.get(model)
-        if manifest is not None and manifest.forecast is not None:
-            found[sign] = Assignment(model, manifest.forecast)
+    for sign, model in resolve_forecasters(champions, store.assignments.all()).items():
+        spec = champions[model].forecast
+        if spec is not None and sign in intervals and intervals[sign] == spec.interval_s:
+            found[sign] = Assignment(model, spec)
     return found
-
-
-def _named(champions: Mapping[str, ReleaseManifest]) -> dict[str, str]:
-    naming: dict[str, list[str]] = {}
-    for name, manifest in champions.items():
-        for sign in manifest.signs if manifest.forecast is not None else ():
-            naming.setdefault(sign, []).append(name)
-    return {sign: names[0] for sign, names in naming.items() if len(names) == 1}

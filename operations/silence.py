@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts import Episode, Quality, Sign, UnknownSignError, format_utc, from_ms
+from contracts import Episode, Quality, Sign, UnknownSignError, format_utc, from_ms, resolve_forecasters
 from store import EpisodeFilter, Store
 
 from .status import runtime_status
@@ -82,7 +82,9 @@ def _runtime(store: Store, time_ms: int, shard: str) -> Finding:
 
 
 def _model(store: Store, sign: Sign) -> Finding:
-    name = store.assignments.all().get(sign.id)
+    champions = {name: entry.manifest for name, entry in store.ledger.champions().items()}
+    assigned = store.assignments.all()
+    name = resolve_forecasters(champions, assigned).get(sign.id, assigned.get(sign.id))
     if name is None:
         return Finding(
             "model", fine=False, detail="no model forecasts it: rules on its readings work, model evidence does not"

@@ -17,6 +17,7 @@ from contracts import (
     Sign,
     calendar_features,
     format_utc,
+    resolve_forecasters,
 )
 from early_warning import calibrate, calibration_key
 
@@ -108,21 +109,19 @@ def _newest(platform: Platform, signs: Sequence[str]) -> dict[str, int]:
 
 
 def _assignments(platform: Platform) -> dict[str, str]:
-    """Return sign → model: what releases say they forecast, overruled by what was assigned."""
-    said = {
-        sign: name
-        for name, slot in platform.engine.models
-        if slot.champion is not None
-        for sign in slot.champion.manifest.signs
-    }
-    return said | platform.store.assignments.all()
+    """Return sign → model, as the runtime and the tables see it; only of models that are being served."""
+    served = {name: slot.champion.manifest for name, slot in platform.engine.models if slot.champion is not None}
+    return resolve_forecasters(served, platform.store.assignments.all())
 
 
 def _model_of(assigned: Mapping[str, str], sign: Sign) -> str:
     try:
         return assigned[sign.id]
     except KeyError:
-        message = f"No model forecasts {sign.id!r}. Train and promote one with `cityforge train RECIPE`."
+        message = (
+            f"No model forecasts {sign.id!r}. Train and promote one with `cityforge train RECIPE`, "
+            "or assign a champion with `cityforge assign`."
+        )
         raise NotFoundError(message) from None
 
 

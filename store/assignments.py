@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
-from .bulk import upsert
+from .bulk import one_of, upsert
 from .database import Database
 from .schema import assignment, sign
 from .signs import Signs
@@ -37,6 +37,17 @@ class Assignments:
             numbers = self._signs.numbers(connection, models.keys())
             rows = [{"sign": numbers[key], "model": model} for key, model in models.items()]
             upsert(connection, assignment, rows, "sign")
+
+    def remove(self, sign_ids: Collection[str]) -> int:
+        """Take assignments back, so that signs go to the champion that names them; return how many there were.
+
+        Raises:
+            UnknownSignError: if a sign is not in the store.
+        """
+        with self._database.write() as connection:
+            numbers = self._signs.numbers(connection, sign_ids)
+            gone = one_of(connection, assignment.c.sign, numbers.values())
+            return connection.execute(delete(assignment).where(gone)).rowcount
 
     def all(self) -> dict[str, str]:
         """Return sign → model, by sign."""

@@ -157,8 +157,12 @@ def _by_horizon(column: NDArray[np.float64], judged: NDArray[np.bool_]) -> NDArr
 
 
 def _pinball(actual: NDArray[np.float32], rolled: RollingForecasts) -> NDArray[np.float64]:
-    error = actual[:, :, None] - rolled.quantiles
-    return np.maximum(rolled.levels * error, (rolled.levels - 1) * error).mean(2)
+    """Return the mean over quantiles; one after the other, since all at once would be many times the forecasts."""
+    total = np.zeros(actual.shape)
+    for index, level in enumerate(rolled.levels):
+        error = actual - rolled.quantiles[:, :, index]
+        total += np.maximum(level * error, (level - 1) * error)
+    return total / len(rolled.levels)
 
 
 def _carried(context: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,10 +8,10 @@ import sys
 
 from contracts import FactoryError
 
-from . import etth1
+from . import etth1, scale
 from .protocol import Benchmark
 
-BENCHMARKS: dict[str, Benchmark] = {"etth1": etth1.BENCHMARK}
+BENCHMARKS: dict[str, Benchmark] = {"etth1": etth1.BENCHMARK, "scale": scale.BENCHMARK}
 
 
 def main() -> int:

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from cityforge.invocation import Invocation
 from cityforge.tables import figure
+from cityforge.workspace import Workspace
 from registry import Model, Version
-from store import Store
 
 SHOWN_FIGURES = ("mae", "mae_ratio", "coverage_90", "latency_p95_ms", "map_50")
 
@@ -39,7 +39,7 @@ def models(
     with invocation.workspace() as workspace:
         registry = workspace.registry
         rows = [(model, registry.versions(model.name)) for model in registry.models()]
-        coverage = cover_signs(workspace.store)
+        coverage = cover_signs(workspace)
     table = Table("model", "champion", "since", "versions", "figures", "signs", title="Models")
     for model, versions in rows:
         table.add_row(*describe_model(model, versions, coverage))
@@ -52,11 +52,12 @@ def models(
     invocation.result({"models": data, "covered": coverage.covered, "uncovered": coverage.uncovered})
 
 
-def cover_signs(store: Store) -> Coverage:
-    """Return which signs are assigned to a model that has a champion, and which are not."""
-    champions = store.ledger.champions()
-    assigned = {sign: model for sign, model in store.assignments.all().items() if model in champions}
-    return Coverage(assigned, tuple(sign.id for sign in store.signs.all() if sign.id not in assigned))
+def cover_signs(workspace: Workspace) -> Coverage:
+    """Return which champion forecasts which sign of the catalogue, and which signs nobody forecasts."""
+    known = [sign.id for sign in workspace.store.signs.all()]
+    forecasters = workspace.forecasters()
+    covered = {sign: forecasters[sign] for sign in known if sign in forecasters}
+    return Coverage(covered, tuple(sign for sign in known if sign not in covered))
 
 
 def describe_model(model: Model, versions: list[Version], coverage: Coverage) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def show(
         signs = [
             sign for sign in workspace.store.signs.all() if place is None or lies_within(sign.place, place, places)
         ]
-        models = workspace.store.assignments.all()
+        models = workspace.forecasters()
     table = Table(title=f"{len(signs)} signs")
     for heading in ("id", "title", "place", "unit", "interval", "domain", "model"):
         table.add_column(heading)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from contracts import DataError, from_ms
 
-BATCH_ROWS = 262_144
+BATCH_ROWS = 65_536
 READAHEAD = 2
 CSV_BLOCK_BYTES = 16 * 1024**2
 _CSV_SUFFIXES = (".csv", ".csv.gz")
@@ -88,6 +88,10 @@ class Panel:
         self.signs: list[str] = []
         """Ids of the signs seen so far, in the order of their first row."""
         self._numbers: dict[str, int] = {}
+        # Read as it is decoded, not whole column chunks ahead.
+        self._scan = (
+            None if self._is_csv() else ds.ParquetFragmentScanOptions(use_buffered_stream=True, pre_buffer=False)
+        )
         try:
             self._table = ds.dataset(str(path), format=self._format())
         except (OSError, pa.ArrowException) as exc:
@@ -118,6 +122,7 @@ class Panel:
                 batch_size=BATCH_ROWS,
                 batch_readahead=READAHEAD,
                 fragment_readahead=READAHEAD,
+                fragment_scan_options=self._scan,
             ):
                 if batch.num_rows:
                     yield self._read(batch)
@@ -144,8 +149,11 @@ class Panel:
             for number, sign in enumerate(self.signs)
         }
 
+    def _is_csv(self) -> bool:
+        return self.path.name.lower().endswith(_CSV_SUFFIXES)
+
     def _format(self) -> ds.FileFormat:
-        if not self.path.name.lower().endswith(_CSV_SUFFIXES):
+        if not self._is_csv():
             return ds.ParquetFileFormat()
         types = {self.columns.sign: pa.string(), self.columns.time: _INSTANT, self.columns.value: pa.float32()}
         return ds.CsvFileFormat(
@@ -192,4 +200,5 @@ class Panel:
                 self._numbers[name] = len(self.signs)
                 self.signs.append(name)
             numbers[code] = self._numbers[name]
-        return numbers[codes]
+        found: NDArray[np.int64] = numbers[codes]
+        return found

@@ -13,7 +13,7 @@ import pyarrow.csv as pv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from contracts import DataError
+from contracts import DataError, ForecastSpec
 
 MS_PER_S = 1000
 _INSTANT = pa.timestamp("ms", "UTC")
@@ -25,13 +25,13 @@ def quantile_column(level: float) -> str:
 
 
 class ForecastWriter:
-    """Writes forecasts of one set of quantiles to Parquet, or to CSV where the name ends so.
+    """Writes forecasts to Parquet, or to CSV where the name ends so.
 
     The file stands under its name only when it is whole.
 
     Args:
         path: the file.
-        quantiles: probabilities.
+        quantiles: probabilities that get a column; one that a model does not forecast is empty in its rows.
 
     Raises:
         DataError: if it cannot be written.
@@ -65,24 +65,24 @@ class ForecastWriter:
         self,
         signs: Sequence[str],
         origins_ms: NDArray[np.int64],
-        interval_s: int,
+        spec: ForecastSpec,
         values: NDArray[np.float32],
         *,
         model: str,
         version: int,
     ) -> None:
-        """Write forecasts.
+        """Write forecasts of one model.
 
         Args:
             signs: ids.
             origins_ms: event time of the last step of each context, shape ``(sign,)``.
-            interval_s: seconds between steps.
+            spec: says what interval and which quantiles they have.
             values: shape ``(sign, horizon, quantile)``.
             model: who made them.
             version: of the model.
         """
         count, horizon, _ = values.shape
-        times_ms = origins_ms[:, None] + np.arange(1, horizon + 1) * interval_s * MS_PER_S  # (sign, horizon)
+        times_ms = origins_ms[:, None] + np.arange(1, horizon + 1) * spec.interval_s * MS_PER_S  # (sign, horizon)
         ids = pa.array(np.repeat(np.arange(count, dtype=np.int32), horizon))
         who = pa.array(np.zeros(count * horizon, dtype=np.int32))
         columns = [
@@ -91,7 +91,7 @@ class ForecastWriter:
             pa.array(times_ms.ravel()).cast(_INSTANT),
             pa.DictionaryArray.from_arrays(who, pa.array([model], pa.string())),
             pa.array(np.full(count * horizon, version, np.int32)),
-            *(pa.array(np.ascontiguousarray(values[:, :, i]).ravel()) for i in range(len(self._quantiles))),
+            *(_column(values, spec.quantiles, level) for level in self._quantiles),
         ]
         if self._is_csv:
             columns = [column.cast(field.type) for column, field in zip(columns, self._schema, strict=True)]
@@ -111,3 +111,9 @@ class ForecastWriter:
             self._partial.replace(self._path)
         else:
             self._partial.unlink(missing_ok=True)
+
+
+def _column(values: NDArray[np.float32], levels: tuple[float, ...], level: float) -> pa.Array:
+    if level not in levels:
+        return pa.nulls(values.shape[0] * values.shape[1], pa.float32())
+    return pa.array(np.ascontiguousarray(values[:, :, levels.index(level)]).ravel())

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from contracts import CalendarFeature, CalendarSpec, calendar_features, to_ms
+from contracts import CalendarFeature, CalendarSpec, calendar_features, is_workday, to_ms
 
 SHANGHAI = CalendarSpec(timezone="Asia/Shanghai", country="CN")
 
@@ -46,3 +46,37 @@ def test_unknown_zone_and_country_are_refused():
         CalendarSpec(timezone="Mars/Olympus")
     with pytest.raises(ValidationError, match="unknown country 'XX'"):
         CalendarSpec(country="XX")
+
+
+DAYS = CalendarSpec(
+    features=(
+        CalendarFeature.WORKDAY,
+        CalendarFeature.HOLIDAY,
+        CalendarFeature.HOLIDAY_EVE,
+        CalendarFeature.HOLIDAY_WAKE,
+        CalendarFeature.WEEKEND,
+    )
+)
+
+
+def test_a_weekend_that_is_worked_for_a_holiday_is_a_workday():
+    assert is_workday(date(2025, 1, 26), "CN")  # a Sunday, worked before Spring Festival
+    assert not is_workday(date(2025, 1, 26), None)
+    assert not is_workday(date(2025, 1, 29), "CN")
+    worked = row(datetime(2025, 1, 26, 4, tzinfo=UTC), DAYS)
+    assert (worked[CalendarFeature.WORKDAY], worked[CalendarFeature.WEEKEND]) == (1, 1)
+
+
+def test_the_days_around_a_holiday_are_known():
+    eve, first, wake = (
+        row(datetime(2025, month, day, 4, tzinfo=UTC), DAYS) for month, day in ((9, 30), (10, 1), (10, 9))
+    )
+    assert (eve[CalendarFeature.HOLIDAY_EVE], eve[CalendarFeature.HOLIDAY]) == (1, 0)
+    assert (first[CalendarFeature.HOLIDAY], first[CalendarFeature.WORKDAY]) == (1, 0)
+    assert (wake[CalendarFeature.HOLIDAY_WAKE], wake[CalendarFeature.WORKDAY]) == (1, 1)
+
+
+def test_minutes_move_the_hour():
+    noon, half_past = (row(datetime(2026, 3, 2, 4, minute, tzinfo=UTC)) for minute in (0, 30))
+    assert noon[CalendarFeature.HOUR_COS] == pytest.approx(-1)
+    assert half_past[CalendarFeature.HOUR_COS] == pytest.approx(np.cos(2 * np.pi * 12.5 / 24), abs=1e-6)

@@ -61,3 +61,20 @@ def test_the_calendar_covers_context_and_horizon() -> None:
 def test_no_series_is_an_error() -> None:
     with pytest.raises(DataError, match="no series"):
         SeriesBuffer([], SPEC)
+
+
+def test_a_thinned_sample_is_even_over_signs_and_time() -> None:
+    rows = [np.full(500, number, dtype=np.float32) for number in range(4)]
+    windows = all_of(SeriesBuffer([series(row, f"s{i}") for i, row in enumerate(rows)], SPEC), 0, 500)
+    thin = windows.thinned(100, seed=1)
+    assert len(thin) == 100
+    assert thin.population == len(windows)
+    kept, steps = thin.positions(np.arange(100))
+    assert np.bincount(kept).tolist() == [25, 25, 25, 25]
+    assert all(np.diff(steps[kept == number]).max() < 45 for number in range(4))
+    numbers = [batch.target[:, 0].numpy() for batch in thin]
+    np.testing.assert_array_equal(np.concatenate(numbers), kept.astype(np.float32))
+    assert len(thin.thinned(7)) == 7
+    assert windows.thinned(len(windows)) is windows
+    again = windows.thinned(100, seed=1).positions(np.arange(100))[1]
+    np.testing.assert_array_equal(again, steps)
