@@ -83,7 +83,7 @@ def evidence_arrays(
     likelihoods: dict[str, NDArray[np.float64]] = {}
     priors: dict[str, NDArray[np.float64]] = {}
     for row, selection in enumerate(rows):
-        for index in selection:
+        for index in sorted(selection):  # one order of multiplying, so that the same statements give the same bits
             statement = statements[index]
             vector = np.asarray(statement.vector)
             if statement.sets_prior:

@@ -75,7 +75,7 @@ def build_template(rule: Rule) -> Template:
             network.add_indicator(name, entry.of or words.risk, seen=entry.seen.rate, otherwise=entry.otherwise.rate)
         elif name not in priors and (entry.brought is not None or entry.law is not None):
             targets[name] = entry.of or words.risk
-    return Template(rule, network, JunctionTree(network, root=words.risk), priors, targets)
+    return Template(rule, network, JunctionTree(network, root=words.risk, bitwise=True), priors, targets)
 
 
 def _add_risk(network: Network, rule: Rule) -> None:

@@ -67,6 +67,33 @@ def test_a_batch_of_many_blocks_is_the_same_as_one_case() -> None:
         np.testing.assert_allclose(whole[:, case : case + 1], single, rtol=1e-14)
 
 
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), batch=st.sampled_from([1, 2, 3, 7, 64, 1000]))
+def test_bitwise_a_case_has_the_same_bits_in_every_batch(seed: int, batch: int) -> None:
+    network = random_network(seed, 7)
+    tree = JunctionTree(network, root="n3", bitwise=True)
+    random = np.random.default_rng(seed)
+    seen = {node: random.uniform(0.01, 1, size=(network.states[node], batch)) for node in ("n0", "n3", "n6")}
+    whole = tree.infer(["n3"], seen, batch=batch).marginals["n3"]
+    for case in {0, batch // 2, batch - 1}:
+        single = tree.infer(["n3"], {node: array[:, [case]] for node, array in seen.items()}).marginals["n3"]
+        assert np.array_equal(whole[:, [case]], single)
+
+
+def test_threads_change_nothing() -> None:
+    network = random_network(5, 8)
+    tree, random = JunctionTree(network), np.random.default_rng(0)
+    seen = {"n6": random.uniform(0.1, 1, size=(network.states["n6"], 30_000))}
+    one, two = (tree.infer(list(network.states), seen, batch=30_000, threads=threads) for threads in (1, 2))
+    for node in network.states:
+        np.testing.assert_allclose(one.marginals[node], two.marginals[node], rtol=1e-12)
+
+
+def test_no_cases_at_all_are_no_trouble() -> None:
+    network = random_network(5, 4)
+    assert JunctionTree(network).infer(["n2"], batch=0).marginals["n2"].shape == (network.states["n2"], 0)
+
+
 def test_much_unlikely_evidence_does_not_underflow() -> None:
     network = Network()
     network.add("n0", [0.5, 0.5])
@@ -101,7 +128,7 @@ def test_a_graph_that_is_too_wide_is_refused_before_it_is_built() -> None:
         for column in range(14):
             parents = [name for name in (f"x{row - 1}_{column}", f"x{row}_{column - 1}") if name in network.states]
             network.add(f"x{row}_{column}", np.full((*(4 for _ in parents), 4), 0.25), parents)
-    with pytest.raises(KnowledgeError, match="more than 4000000 cells"):
+    with pytest.raises(KnowledgeError, match="more than 20000000 cells"):
         JunctionTree(network)
 
 
