@@ -21,9 +21,9 @@ from training import Recipe, TrainingResult, load_recipe
 from training import train as train_recipe
 
 if TYPE_CHECKING:
-    from training.vision import DetectRecipe
+    from training.vision import ClassifyRecipe, DetectRecipe
 
-    AnyRecipe = Recipe | DetectRecipe
+    AnyRecipe = Recipe | DetectRecipe | ClassifyRecipe
 
 
 def train(
@@ -122,10 +122,10 @@ def _load(path: Path) -> AnyRecipe:
         task = tomllib.loads(path.read_text(encoding="utf-8")).get("task", "forecast")
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         task = "forecast"
-    if task == "detect":
-        from training.vision import load_detect_recipe
+    if task != "forecast":
+        from training.vision import load_vision_recipe
 
-        return load_detect_recipe(path)
+        return load_vision_recipe(path)
     return load_recipe(path)
 
 
@@ -134,8 +134,10 @@ def _train(
 ) -> TrainingResult:
     if isinstance(recipe, Recipe):
         return train_recipe(recipe, registry, progress=progress, force=force)
-    from training.vision import train_detector
+    from training.vision import ClassifyRecipe, train_classifier, train_detector
 
+    if isinstance(recipe, ClassifyRecipe):
+        return train_classifier(recipe, registry, folder, progress=progress, force=force)
     return train_detector(recipe, registry, folder, progress=progress, force=force)
 
 

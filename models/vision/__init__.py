@@ -1,10 +1,11 @@
-"""What a detector is: three declared parts around a network, merged into one ONNX graph.
+"""What a detector or classifier is: declared parts around a network, merged into one ONNX graph.
 
 ``ultralytics_adapter`` is imported by name, in a process of its own: it loads torch and ultralytics.
 """
 
 from __future__ import annotations
 
+from .classifier import CLASSIFIER_KEY, ClassifierSpec, classifier_signature, export_classifier
 from .detector import (
     DETECTOR_KEY,
     SIGNATURE,
@@ -21,6 +22,10 @@ from .detector import (
 )
 
 __all__ = [
+    "CLASSIFIER_KEY",
+    "ClassifierSpec",
+    "classifier_signature",
+    "export_classifier",
     "DETECTOR_KEY",
     "SIGNATURE",
     "ChannelOrder",

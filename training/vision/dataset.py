@@ -33,6 +33,8 @@ class Form(StrEnum):
     YOLO = "yolo"
     COCO = "coco"
     VOC = "voc"
+    FOLDERS = "folders"
+    """One folder a class: for classifiers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

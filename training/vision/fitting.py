@@ -15,7 +15,7 @@ from typing import Any
 from contracts import ModelError
 
 from .dataset import PictureSet
-from .recipe import DetectRecipe
+from .recipe import VisionRecipe
 from .worker_job import write_job
 
 _POLL_S = 0.2
@@ -38,9 +38,9 @@ class Fitted:
 
 
 def fit_in_process(
-    recipe: DetectRecipe, data: PictureSet, folder: Path, on_epoch: Callable[[dict[str, Any]], None]
+    recipe: VisionRecipe, data: PictureSet, folder: Path, on_epoch: Callable[[dict[str, Any]], None]
 ) -> Fitted:
-    """Fit a detector; a fit of the same folder that was killed goes on.
+    """Fit a network; a fit of the same folder that was killed goes on.
 
     Args:
         recipe: what to fit.

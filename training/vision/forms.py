@@ -1,4 +1,4 @@
-"""One door to the three forms that labelled pictures come in."""
+"""One door to the forms that labelled pictures come in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contracts import Problem
 
 from .coco_form import read_coco
 from .dataset import Form, PictureSet, refuse
+from .folder_form import is_folder_form, read_folders
 from .voc_form import read_voc
 from .yolo_form import read_yolo
 
@@ -16,6 +17,7 @@ _READERS: dict[Form, Callable[[Path], PictureSet]] = {
     Form.YOLO: read_yolo,
     Form.COCO: read_coco,
     Form.VOC: read_voc,
+    Form.FOLDERS: read_folders,
 }
 
 
@@ -47,6 +49,11 @@ def guess_form(folder: Path) -> Form:
         return Form.VOC
     if any((folder / "annotations").glob("*.json")) or any(folder.glob("*/_annotations.coco.json")):
         return Form.COCO
-    message = "has neither data.yaml (YOLO), nor annotations/*.json (COCO), nor Annotations/ and ImageSets/ (VOC)."
+    if is_folder_form(folder):
+        return Form.FOLDERS
+    message = (
+        "has neither data.yaml (YOLO), nor annotations/*.json (COCO), nor Annotations/ and ImageSets/ (VOC), nor "
+        "train/<class>/ (folders)."
+    )
     refuse("The data set", [Problem(str(folder), message, "Set [data].form, or add what is missing.")])
     raise AssertionError

@@ -70,12 +70,14 @@ class InspectionPolicy:
         leave_out: leave pictures with errors out instead of refusing the set.
         split_again: put twins into one split instead of refusing the set.
         training: whether the set must hold pictures to train on, beside those for validation.
+        negatives: whether validation should hold pictures that show nothing.
     """
 
     labels: tuple[str, ...] | None = None
     leave_out: bool = False
     split_again: bool = False
     training: bool = True
+    negatives: bool = True
 
 
 def inspect(
@@ -118,7 +120,7 @@ def inspect(
         data = split_by_group(data, groups)
     class_boxes = {split: _count(data, split) for split in Split}
     errors.extend(_emptiness(data if policy.leave_out else given, training=policy.training))
-    warnings.extend(_balance(data, class_boxes))
+    warnings.extend(_balance(data, class_boxes, negatives=policy.negatives))
     return Inspection(data, tuple(errors), tuple(warnings), groups, leaks, class_boxes, digest.hexdigest())
 
 
@@ -216,7 +218,7 @@ def _emptiness(data: PictureSet, *, training: bool) -> list[Problem]:
     ]
 
 
-def _balance(data: PictureSet, class_boxes: dict[Split, tuple[int, ...]]) -> list[Problem]:
+def _balance(data: PictureSet, class_boxes: dict[Split, tuple[int, ...]], *, negatives: bool) -> list[Problem]:
     problems = []
     for split in (split for split in Split if data.of(split)):
         for label, count in zip(data.labels, class_boxes[split], strict=True):
@@ -230,7 +232,7 @@ def _balance(data: PictureSet, class_boxes: dict[Split, tuple[int, ...]]) -> lis
         if count:
             remedy = "They count as showing nothing; give them an empty label file to say so."
             problems.append(Problem(split.value, f"{count} pictures have no labels at all.", remedy))
-    if not any(len(picture.boxes) == 0 for picture in data.of(Split.VALIDATION)):
+    if negatives and not any(len(picture.boxes) == 0 for picture in data.of(Split.VALIDATION)):
         remedy = "False alarms per picture cannot be measured without them."
         problems.append(Problem("val", "holds no picture that shows nothing.", remedy))
     return problems

@@ -33,14 +33,15 @@ def plot_curves(epochs: Sequence[dict[str, Any]], folder: Path) -> Path:
     use_chinese_font()
     figure = Figure(figsize=(12, 4), layout="constrained")
     losses, accuracy, rate = figure.subplots(1, 3)
-    numbers = [entry["epoch"] for entry in epochs]
 
     def draw(axes: Axes, keep: Callable[[str], bool]) -> None:
         for key in sorted({name for entry in epochs for name in entry["metrics"] if keep(name)}):
-            axes.plot(numbers, [entry["metrics"].get(key, np.nan) for entry in epochs], marker=".", label=key)
+            known = [(entry["epoch"], entry["metrics"][key]) for entry in epochs if key in entry["metrics"]]
+            axes.plot(*zip(*known, strict=True), marker=".", label=key)
         axes.set_xlabel("轮次 epoch")
         axes.grid(alpha=_GRID)
-        axes.legend(fontsize=8)
+        if axes.lines:
+            axes.legend(fontsize=8)
 
     draw(losses, lambda name: name.startswith("train/"))
     draw(accuracy, lambda name: name.startswith("metrics/"))
@@ -48,7 +49,7 @@ def plot_curves(epochs: Sequence[dict[str, Any]], folder: Path) -> Path:
     losses.set_title("训练损失 training loss")
     accuracy.set_title("验证精度 validation")
     rate.set_title("学习率 learning rate")
-    return _save(figure, folder / "curves.png")
+    return save(figure, folder / "curves.png")
 
 
 def plot_confusion(findings: Findings, labels: Sequence[str], least_score: float, folder: Path) -> Path:
@@ -57,8 +58,13 @@ def plot_confusion(findings: Findings, labels: Sequence[str], least_score: float
     counts = count_confusions(findings.labelled, findings.found, len(labels), least_score=least_score)
     shown = _most_labelled(findings, len(labels))
     index = [*shown, len(labels)]
-    counts = counts[np.ix_(index, index)]
     names = [*(labels[number] for number in shown), "(无 nothing)"]
+    title = f"混淆矩阵 confusion, validation\nscore ≥ {least_score:.2f}, IoU ≥ .50"
+    return save(draw_matrix(counts[np.ix_(index, index)], names, title), folder / "confusion.png")
+
+
+def draw_matrix(counts: NDArray[np.int64], names: Sequence[str], title: str) -> Figure:
+    """Draw a confusion matrix: counts in the cells, shares of each row as colour."""
     shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
     side = 3.5 + 0.42 * len(names)
     figure = Figure(figsize=(side + 1, side), layout="constrained")
@@ -72,8 +78,8 @@ def plot_confusion(findings: Findings, labels: Sequence[str], least_score: float
             axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=8)
     axes.set_xlabel("检出 found")
     axes.set_ylabel("标注 labelled")
-    axes.set_title(f"混淆矩阵 confusion, validation\nscore ≥ {least_score:.2f}, IoU ≥ .50")
-    return _save(figure, folder / "confusion.png")
+    axes.set_title(title)
+    return figure
 
 
 def plot_precision_recall(findings: Findings, labels: Sequence[str], least_score: float, folder: Path) -> Path:
@@ -103,7 +109,7 @@ def plot_precision_recall(findings: Findings, labels: Sequence[str], least_score
         "精确率-召回率 precision over recall, validation\n"
         f"mAP50 {findings.accuracy.map50:.3f}, ● score ≥ {least_score:.2f}"
     )
-    return _save(figure, folder / "precision_recall.png")
+    return save(figure, folder / "precision_recall.png")
 
 
 def plot_slices(findings: dict[Part, Findings], slice_drop: float, folder: Path) -> Path:
@@ -125,7 +131,7 @@ def plot_slices(findings: dict[Part, Findings], slice_drop: float, folder: Path)
     axes.set_ylim(0, 1)
     axes.grid(alpha=_GRID, axis="y")
     axes.set_title("各条件下的精度 accuracy by condition (-- 门槛 gate)")
-    return _save(figure, folder / "slices.png")
+    return save(figure, folder / "slices.png")
 
 
 def plot_pictures(findings: Findings, part: Part, labels: Sequence[str], least_score: float, folder: Path) -> Path:
@@ -143,7 +149,7 @@ def plot_pictures(findings: Findings, part: Part, labels: Sequence[str], least_s
         "橙 orange 误报 false",
         fontsize=11,
     )
-    return _save(figure, folder / f"pictures_{split}_{name or 'plain'}.png")
+    return save(figure, folder / f"pictures_{split}_{name or 'plain'}.png")
 
 
 def plot_all(
@@ -217,6 +223,7 @@ def _most_labelled(findings: Findings, classes: int) -> list[int]:
     return sorted(int(index) for index in order if counts[index] or classes == 1)
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG."""
     figure.savefig(path, dpi=_DPI)
     return path

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from contracts import Task, decode_picture
-from gpu import measure_latency, open_session
+from gpu import Session, measure_latency, open_session
 from models.vision import DetectorSpec, Head, export_detector, load_graph
 from registry import ManifestDraft, Registry, Run, Version
 from training import TrainingResult
@@ -27,15 +27,17 @@ from .evidence import (
     table_of,
     write_card,
 )
-from .fitting import fit_in_process
+from .fitting import Fitted, fit_in_process
 from .forms import read_pictures
 from .inspection import Inspection, InspectionPolicy, inspect
 from .plots import plot_all, plot_curves
-from .recipe import DetectRecipe, GatesSection
+from .recipe import DetectRecipe, GatesSection, VisionRecipe
 
 REVISION = "2"
 """Raised whenever a change to this code changes what training would produce."""
 LATENCY_RUNS = 50
+_CHOSEN_BY = {"detect": "metrics/mAP50(B)", "classify": "metrics/accuracy_top1"}
+"""What is told of the best epoch so far."""
 
 Progress = Callable[[str, float], None]
 
@@ -56,26 +58,17 @@ def train_detector(
         ConfigurationError: listing everything that is wrong with the data.
         ModelError: if the network cannot be had, fitted or exported.
     """
-    report = progress or _stay_silent
+    report = progress or stay_silent
     report("inspecting", 0.0)
-    found = _inspect(recipe, report)
+    found = inspect_pictures(recipe, report)
     fingerprint = hashlib.sha256(f"{REVISION}{found.fingerprint}{recipe.fingerprint}".encode()).hexdigest()
     known = None if force else registry.find(fingerprint, recipe.name)
     if known is not None:
-        return _result(known, reused=True)
+        return result_of(known, reused=True)
     parameters = recipe.model_dump(mode="json")
     with registry.run(recipe.name, recipe.model.architecture, parameters=parameters) as run:
-        _log_inspection(found, run)
-        work = folder / fingerprint[:16]
-        work.mkdir(parents=True, exist_ok=True)
-
-        def on_epoch(entry: dict[str, Any]) -> None:
-            run.log_metrics({_metric_name(key): value for key, value in entry["metrics"].items()}, entry["epoch"])
-            report(_describe(entry), 0.1 + 0.7 * entry["epoch"] / entry["epochs"])
-
-        report("fitting", 0.1)
-        fitted = fit_in_process(recipe, found.data, work, on_epoch)
-        run.log_figure(plot_curves(fitted.epochs, work))
+        log_inspection(found, run)
+        fitted = fit_tracked(recipe, found.data, folder / fingerprint[:16], run, report)
         spec = DetectorSpec(
             family=recipe.model.architecture,
             labels=found.data.labels,
@@ -96,7 +89,7 @@ def train_detector(
             progress=report,
         )
     report("done", 1.0)
-    return _result(version, reused=False)
+    return result_of(version, reused=False)
 
 
 def import_detector(
@@ -130,7 +123,7 @@ def import_detector(
     found.require_sound(f"The data set {folder}")
     parameters = {"imported": core.name, "spec": spec.model_dump(mode="json"), "gates": gates.model_dump()}
     with registry.run(name, f"import-{spec.family}", parameters=parameters) as run:
-        _log_inspection(found, run)
+        log_inspection(found, run)
         version = _prove(
             name,
             spec,
@@ -140,31 +133,64 @@ def import_detector(
             registry=registry,
             run=run,
             parity=None,
-            progress=progress or _stay_silent,
+            progress=progress or stay_silent,
         )
-    return _result(version, reused=False)
+    return result_of(version, reused=False)
 
 
-def _stay_silent(_what: str, _share: float) -> None:
+def stay_silent(_what: str, _share: float) -> None:
     """Take no notice of progress."""
 
 
-def _describe(entry: dict[str, Any]) -> str:
-    map50 = next((value for key, value in entry["metrics"].items() if key.startswith("metrics/mAP50(")), None)
-    so_far = "" if map50 is None else f", mAP50 {map50:.3f}"
-    return f"fitting, epoch {entry['epoch']} of {entry['epochs']}{so_far}"
+def fit_tracked(recipe: VisionRecipe, data: PictureSet, folder: Path, run: Run, report: Progress) -> Fitted:
+    """Fit in a process of its own; every epoch's figures and the curves are kept with the run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    best = float("nan")
+
+    def on_epoch(entry: dict[str, Any]) -> None:
+        nonlocal best
+        run.log_metrics({_metric_name(key): value for key, value in entry["metrics"].items()}, entry["epoch"])
+        best = np.fmax(best, entry["metrics"].get(_CHOSEN_BY[recipe.task], float("nan")))
+        so_far = "" if np.isnan(best) else f", best so far {best:.3f}"
+        left = f"fitting, epoch {entry['epoch']} of {entry['epochs']}{so_far}"
+        report(left, 0.1 + 0.7 * entry["epoch"] / entry["epochs"])
+
+    report("fitting", 0.1)
+    fitted = fit_in_process(recipe, data, folder, on_epoch)
+    run.log_figure(plot_curves(fitted.epochs, folder))
+    return fitted
 
 
-def _inspect(recipe: DetectRecipe, report: Progress) -> Inspection:
+def write_golden(session: Session, data: PictureSet, path: Path) -> dict[str, np.ndarray]:
+    """Keep what a graph answers to the first validation picture; returns the request."""
+    feeds = {"image": decode_picture(data.of(Split.VALIDATION)[0].path.read_bytes())}
+    arrays: dict[str, Any] = {"inputs/image": feeds["image"]}
+    arrays |= {f"outputs/{key}": value for key, value in session.run(feeds).items()}
+    np.savez(path, **arrays)
+    return feeds
+
+
+def inspect_pictures(recipe: VisionRecipe, report: Progress) -> Inspection:
+    """Read and inspect the pictures of a recipe.
+
+    Raises:
+        ConfigurationError: listing everything that is wrong with them.
+    """
     options = recipe.data
-    policy = InspectionPolicy(options.labels, leave_out=options.leave_out, split_again=options.split_again)
+    policy = InspectionPolicy(
+        options.labels,
+        leave_out=options.leave_out,
+        split_again=options.split_again,
+        negatives=recipe.task != "classify",
+    )
     data = read_pictures(recipe.pictures, options.form)
     found = inspect(data, policy, lambda done, total: report("inspecting", 0.1 * done / total))
     found.require_sound(f"The data set {recipe.pictures}")
     return found
 
 
-def _log_inspection(found: Inspection, run: Run) -> None:
+def log_inspection(found: Inspection, run: Run) -> None:
+    """Keep the fingerprint and the report of an inspection with a run."""
     run.log_dataset("pictures", found.fingerprint, rows=len(found.data.pictures))
     report = {
         "warnings": [str(warning) for warning in found.warnings],
@@ -194,10 +220,7 @@ def _prove(  # noqa: PLR0913 - everything a version is made of meets here
         path, golden = folder / "detector.onnx", folder / "golden.npz"
         export_detector(spec, load_graph(core), path)
         session = open_session(path)
-        feeds = {"image": _example(data)}
-        arrays: dict[str, Any] = {"inputs/image": feeds["image"]}
-        arrays |= {f"outputs/{key}": value for key, value in session.run(feeds).items()}
-        np.savez(golden, **arrays)
+        feeds = write_golden(session, data, golden)
         latency = measure_latency(session, feeds, runs=LATENCY_RUNS)
         findings = evaluate(session, data, lambda share: progress("evaluating", 0.8 + 0.15 * share))
         evidence = Evidence({part: one.accuracy for part, one in findings.items()}, parity, latency.p95_ms)
@@ -225,15 +248,12 @@ def _prove(  # noqa: PLR0913 - everything a version is made of meets here
         return registry.register(name, path, draft, verdict, run, golden=golden, fingerprint=fingerprint)
 
 
-def _example(data: PictureSet) -> np.ndarray:
-    return decode_picture(data.of(Split.VALIDATION)[0].path.read_bytes())
-
-
 def _metric_name(key: str) -> str:
     return key.replace("(", "_").replace(")", "")
 
 
-def _result(version: Version, *, reused: bool) -> TrainingResult:
+def result_of(version: Version, *, reused: bool) -> TrainingResult:
+    """Return what the caller of a training is told."""
     return TrainingResult(
         version.name, version.version, version.passed, version.metrics, version.gates, reused, version.run_id
     )

@@ -1,17 +1,19 @@
-"""Recipes with ``task = "detect"``: what a detector is trained on, how it is fitted and what it must reach."""
+"""Recipes of vision tasks: what a network is trained on, how it is fitted and what it must reach."""
 
 from __future__ import annotations
 
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contracts import IDENTIFIER, ConfigurationError, Problem
 
 from .dataset import Form
+
+_Recipe = TypeVar("_Recipe", bound="VisionRecipe")
 
 
 class Section(BaseModel):
@@ -121,11 +123,13 @@ class VisionRecipe(Section):
 
     Attributes:
         name: registered name of the model.
+        task: what the network answers.
         title: for people.
         folder: where the recipe lies.
     """
 
     name: str = Field(pattern=IDENTIFIER)
+    task: Literal["detect", "classify"]
     title: str = ""
     data: PicturesSection
     model: NetworkSection = NetworkSection()
@@ -169,21 +173,48 @@ class ClassifyRecipe(VisionRecipe):
     gates: ClassifyGatesSection = ClassifyGatesSection()
 
 
-def load_detect_recipe(path: Path) -> DetectRecipe:
-    """Read a recipe and check it whole.
+AnyRecipe = DetectRecipe | ClassifyRecipe
+_KINDS: dict[str, type[DetectRecipe] | type[ClassifyRecipe]] = {"detect": DetectRecipe, "classify": ClassifyRecipe}
+
+
+def load_vision_recipe(path: Path) -> AnyRecipe:
+    """Read a recipe of any vision task and check it whole.
 
     Raises:
         ConfigurationError: listing every mistake.
     """
     title = f"The recipe {path}"
+    document = _read(path, title)
+    task = document.get("task")
+    if task not in _KINDS:
+        remedy = f"Use one of {sorted(_KINDS)}, or 'forecast'."
+        raise ConfigurationError(title, [Problem("task", f"{task!r} is not supported.", remedy)])
+    return _validate(_KINDS[task], document, path, title)
+
+
+def load_detect_recipe(path: Path) -> DetectRecipe:
+    """Read a detector's recipe and check it whole.
+
+    Raises:
+        ConfigurationError: listing every mistake.
+    """
+    title = f"The recipe {path}"
+    return _validate(DetectRecipe, _read(path, title), path, title)
+
+
+def _read(path: Path, title: str) -> dict[str, Any]:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-        return DetectRecipe.model_validate({**document, "folder": path.parent})
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise ConfigurationError(title, [Problem(path.name, f"cannot be read: {exc}.")]) from exc
+
+
+def _validate(kind: type[_Recipe], document: dict[str, Any], path: Path, title: str) -> _Recipe:
+    try:
+        return kind.model_validate({**document, "folder": path.parent})
     except ValidationError as exc:
         problems = [
             Problem(".".join(str(part) for part in error["loc"]), f"{error['msg']}, given {error['input']!r:.80}.")
             for error in exc.errors(include_url=False)
         ]
         raise ConfigurationError(title, problems) from exc
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise ConfigurationError(title, [Problem(path.name, f"cannot be read: {exc}.")]) from exc

@@ -13,25 +13,33 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from contracts import FactoryError
 from gpu import open_session
-from models.vision.ultralytics_adapter import EpochReport, FitSettings, export_core, fit, prepare, run_network
+from models.vision.ultralytics_adapter import (
+    EpochReport,
+    FitSettings,
+    NetworkTask,
+    export_core,
+    fit,
+    prepare,
+    run_network,
+)
 from registry import relative_error
 
 from .conditions import Weather
-from .recipe import DetectRecipe
+from .recipe import AnyRecipe
 
 PARITY_PICTURES = 4
 
 
 class Job(BaseModel):
-    """What the process is asked to do: the recipe, ``data.yaml`` in YOLO form, and where to work."""
+    """What the process is asked to do: the recipe, ``data.yaml`` (a folder for a classifier), and where to work."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    recipe: DetectRecipe
+    recipe: AnyRecipe = Field(discriminator="task")
     weights: str | None
     data: Path
     folder: Path
@@ -40,9 +48,11 @@ class Job(BaseModel):
 def work(job: Job) -> None:
     """Fit, export and compare; files in ``job.folder`` are the answer."""
     recipe, folder = job.recipe, job.folder
+    task = NetworkTask(recipe.task)
     prepare(folder / "settings")
     progress_file = folder / "progress.jsonl"
     settings = FitSettings(
+        task=task,
         architecture=recipe.model.architecture,
         weights=job.weights,
         data=job.data,
@@ -61,12 +71,12 @@ def work(job: Job) -> None:
             progress.flush()
 
         checkpoint = fit(settings, report, augment=weather)
-    core = export_core(checkpoint, recipe.model.size_px)
+    core = export_core(checkpoint, recipe.model.size_px, task)
     onnx.save(core, str(folder / "core.onnx"))
     side = recipe.model.size_px
     pixels = np.random.default_rng(0).random((PARITY_PICTURES, 3, side, side), np.float32)
     given = open_session(folder / "core.onnx").run({"pixels": pixels})
-    expected = run_network(checkpoint, pixels)
+    expected = run_network(checkpoint, pixels, task)
     parity = max(relative_error(expected[name], given[name]) for name in expected)
     (folder / "result.json").write_text(json.dumps({"parity": parity}))
 

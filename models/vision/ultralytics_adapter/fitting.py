@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from contracts import Array, ModelError
 
@@ -133,7 +134,8 @@ def arguments(settings: FitSettings) -> dict[str, Any]:
 
 
 def _report(trainer: Any, clock: Clock) -> EpochReport:
-    metrics = {name: float(value) for name, value in (trainer.metrics or {}).items()}
+    given = trainer.metrics if trainer.validated else {}
+    metrics = {name: float(value) for name, value in given.items()}
     if trainer.tloss is not None:
         losses = trainer.label_loss_items(trainer.tloss, prefix="train")
         metrics |= {name: float(value) for name, value in losses.items()}
@@ -142,7 +144,11 @@ def _report(trainer: Any, clock: Clock) -> EpochReport:
 
 
 def insert(dataset: Any, augment: Augment) -> None:
-    """Let every picture of a detector's training set pass through ``augment`` before it becomes a tensor."""
+    """Let every picture of a training set pass through ``augment`` before it becomes a tensor."""
+    if hasattr(dataset, "torch_transforms"):  # a classifier's: Pillow's pictures
+        steps = dataset.torch_transforms.transforms
+        steps.insert(0, lambda picture: Image.fromarray(augment(np.asarray(picture))))
+        return
 
     class Step:
         def __call__(self, labels: dict[str, Any]) -> dict[str, Any]:

@@ -91,6 +91,8 @@ class PlannedTraining(_Base):
 
     plan: Plan
     model: Any
+    validated = False
+    """Whether this epoch was."""
 
     def get_model(self, *arguments: Any, **options: Any) -> Any:
         """Build the network, as its weights were trained."""
@@ -117,11 +119,13 @@ class PlannedTraining(_Base):
 
     def validate(self) -> tuple[Any, Any]:
         """Validate, unless it was done a short while ago; the last epoch always is."""
+        self.validated = False
         last = self.epoch + 1 >= self.epochs or self.stop
         if not last and not is_validation_due(self._validation_s, time.monotonic() - self._validated_s):
             return self.metrics, None  # no fitness: neither best checkpoint nor patience counts this epoch
         began_s = time.monotonic()
         answer = super().validate()
+        self.validated = True
         self._validated_s = time.monotonic()
         self._validation_s = self._validated_s - began_s
         return answer
