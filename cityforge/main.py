@@ -46,6 +46,11 @@ COMMANDS: dict[str, Entry] = {
     "doctor": Entry("Say what is wrong here, or why nothing fired.", "cityforge.commands.doctor:doctor", panel=_START),
     "version": Entry("Print the version.", "cityforge.commands.version:version", panel=_START),
     "train": Entry("Train, prove and register what recipes describe.", "cityforge.commands.train:train", panel=_MODELS),
+    "tune": Entry("Search settings of a detector's fit.", "cityforge.commands.tune:tune", panel=_MODELS),
+    "label": Entry("Pick the pictures worth labelling next.", "cityforge.commands.label:label", panel=_MODELS),
+    "import": Entry(
+        "Register a detector that was trained elsewhere.", "cityforge.commands.import_model:import_model", panel=_MODELS
+    ),
     "models": Entry("List models, champions and covered signs.", "cityforge.commands.models:models", panel=_MODELS),
     "show": Entry("Show one model: versions, gates, lineage, ledger.", "cityforge.commands.show:show", panel=_MODELS),
     "promote": Entry("Make a version the champion.", "cityforge.commands.promote:promote", panel=_MODELS),

@@ -51,7 +51,35 @@ def fit_in_process(
     Raises:
         ModelError: if the process fails; its last words are in the message.
     """
-    job = write_job(recipe, data, folder)
+    epochs = follow_fit(recipe, data, folder, on_epoch)
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    return Fitted(folder / "core.onnx", float(result["parity"]), epochs)
+
+
+def follow_fit(
+    recipe: VisionRecipe,
+    data: PictureSet,
+    folder: Path,
+    on_epoch: Callable[[dict[str, Any]], None],
+    *,
+    export: bool = True,
+) -> tuple[dict[str, Any], ...]:
+    """Run the process that fits, and end it where ``on_epoch`` raises; see :func:`fit_in_process`.
+
+    Args:
+        recipe: what to fit.
+        data: inspected pictures.
+        folder: where to work.
+        on_epoch: called with each epoch's line of progress.
+        export: whether the network is wanted at the end.
+
+    Returns:
+        Every line of progress.
+
+    Raises:
+        ModelError: if the process fails; its last words are in the message.
+    """
+    job = write_job(recipe, data, folder, export=export)
     command = [sys.executable, "-P", "-W", "ignore", "-m", "training.vision.worker", str(job)]
     lines = folder / "progress.jsonl"
     root = str(Path(__file__).parents[2])
@@ -73,8 +101,7 @@ def fit_in_process(
         words = (folder / "worker.log").read_text(encoding="utf-8", errors="replace")[-_ERROR_CHARACTERS:]
         message = f"Fitting {recipe.name!r} ended with code {process.returncode}: {words.strip()}"
         raise ModelError(message)
-    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    return Fitted(folder / "core.onnx", float(result["parity"]), tuple(_read(lines)))
+    return tuple(_read(lines))
 
 
 def _tell(lines: Path, told: int, on_epoch: Callable[[dict[str, Any]], None]) -> int:

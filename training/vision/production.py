@@ -36,7 +36,7 @@ from .recipe import DetectRecipe, GatesSection, VisionRecipe
 REVISION = "2"
 """Raised whenever a change to this code changes what training would produce."""
 LATENCY_RUNS = 50
-_CHOSEN_BY = {"detect": "metrics/mAP50(B)", "classify": "metrics/accuracy_top1"}
+CHOSEN_BY = {"detect": "metrics/mAP50(B)", "classify": "metrics/accuracy_top1"}
 """What is told of the best epoch so far."""
 
 Progress = Callable[[str, float], None]
@@ -150,7 +150,7 @@ def fit_tracked(recipe: VisionRecipe, data: PictureSet, folder: Path, run: Run, 
     def on_epoch(entry: dict[str, Any]) -> None:
         nonlocal best
         run.log_metrics({_metric_name(key): value for key, value in entry["metrics"].items()}, entry["epoch"])
-        best = np.fmax(best, entry["metrics"].get(_CHOSEN_BY[recipe.task], float("nan")))
+        best = np.fmax(best, entry["metrics"].get(CHOSEN_BY[recipe.task], float("nan")))
         so_far = "" if np.isnan(best) else f", best so far {best:.3f}"
         left = f"fitting, epoch {entry['epoch']} of {entry['epochs']}{so_far}"
         report(left, 0.1 + 0.7 * entry["epoch"] / entry["epochs"])

@@ -13,7 +13,7 @@ from contracts import IDENTIFIER, ConfigurationError, Problem
 
 from .dataset import Form
 
-_Recipe = TypeVar("_Recipe", bound="VisionRecipe")
+_Section = TypeVar("_Section", bound="Section")
 
 
 class Section(BaseModel):
@@ -184,12 +184,11 @@ def load_vision_recipe(path: Path) -> AnyRecipe:
         ConfigurationError: listing every mistake.
     """
     title = f"The recipe {path}"
-    document = _read(path, title)
-    task = document.get("task")
+    task = _read(path, title).get("task")
     if task not in _KINDS:
         remedy = f"Use one of {sorted(_KINDS)}, or 'forecast'."
         raise ConfigurationError(title, [Problem("task", f"{task!r} is not supported.", remedy)])
-    return _validate(_KINDS[task], document, path, title)
+    return load_section(_KINDS[task], path, title)
 
 
 def load_detect_recipe(path: Path) -> DetectRecipe:
@@ -198,8 +197,23 @@ def load_detect_recipe(path: Path) -> DetectRecipe:
     Raises:
         ConfigurationError: listing every mistake.
     """
-    title = f"The recipe {path}"
-    return _validate(DetectRecipe, _read(path, title), path, title)
+    return load_section(DetectRecipe, path, f"The recipe {path}")
+
+
+def load_section(kind: type[_Section], path: Path, title: str) -> _Section:
+    """Read a TOML file as a section that knows its ``folder``, and check it whole.
+
+    Raises:
+        ConfigurationError: listing every mistake.
+    """
+    try:
+        return kind.model_validate({**_read(path, title), "folder": path.parent})
+    except ValidationError as exc:
+        problems = [
+            Problem(".".join(str(part) for part in error["loc"]), f"{error['msg']}, given {error['input']!r:.80}.")
+            for error in exc.errors(include_url=False)
+        ]
+        raise ConfigurationError(title, problems) from exc
 
 
 def _read(path: Path, title: str) -> dict[str, Any]:
@@ -207,14 +221,3 @@ def _read(path: Path, title: str) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise ConfigurationError(title, [Problem(path.name, f"cannot be read: {exc}.")]) from exc
-
-
-def _validate(kind: type[_Recipe], document: dict[str, Any], path: Path, title: str) -> _Recipe:
-    try:
-        return kind.model_validate({**document, "folder": path.parent})
-    except ValidationError as exc:
-        problems = [
-            Problem(".".join(str(part) for part in error["loc"]), f"{error['msg']}, given {error['input']!r:.80}.")
-            for error in exc.errors(include_url=False)
-        ]
-        raise ConfigurationError(title, problems) from exc

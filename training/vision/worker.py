@@ -43,6 +43,7 @@ class Job(BaseModel):
     weights: str | None
     data: Path
     folder: Path
+    export: bool = True
 
 
 def work(job: Job) -> None:
@@ -71,10 +72,14 @@ def work(job: Job) -> None:
             progress.flush()
 
         checkpoint = fit(settings, report, augment=weather)
-    core = export_core(checkpoint, recipe.model.size_px, task)
+    if job.export:
+        _export(checkpoint, recipe.model.size_px, task, folder)
+
+
+def _export(checkpoint: Path, size_px: int, task: NetworkTask, folder: Path) -> None:
+    core = export_core(checkpoint, size_px, task)
     onnx.save(core, str(folder / "core.onnx"))
-    side = recipe.model.size_px
-    pixels = np.random.default_rng(0).random((PARITY_PICTURES, 3, side, side), np.float32)
+    pixels = np.random.default_rng(0).random((PARITY_PICTURES, 3, size_px, size_px), np.float32)
     given = open_session(folder / "core.onnx").run({"pixels": pixels})
     expected = run_network(checkpoint, pixels, task)
     parity = max(relative_error(expected[name], given[name]) for name in expected)

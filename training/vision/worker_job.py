@@ -21,7 +21,7 @@ _UPRIGHT = 1
 _PLAIN_MODES = frozenset({"RGB", "L"})
 
 
-def write_job(recipe: VisionRecipe, data: PictureSet, folder: Path) -> Path:
+def write_job(recipe: VisionRecipe, data: PictureSet, folder: Path, *, export: bool = True) -> Path:
     """Write pictures, labels and ``job.json``; returns the path of the job.
 
     Slices take part in training like plain pictures, but validation during the fit is on the plain ones alone.
@@ -41,6 +41,7 @@ def write_job(recipe: VisionRecipe, data: PictureSet, folder: Path) -> Path:
         "weights": recipe.weights,
         "data": str(source.resolve()),
         "folder": str(folder.resolve()),
+        "export": export,
     }
     job.write_text(json.dumps(document))
     return job
