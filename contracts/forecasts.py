@@ -37,6 +37,9 @@ class ForecastSpec(BaseModel):
         calendar: the calendar tensor it takes, or None when it takes none; the tensor covers
             context and horizon.
         minimum_observed: fewest finite readings in the context with which it may be asked.
+        known: names of covariates that are known for context and horizon, such as a planned closure.
+        static: names of covariates that do not change with time, such as the width of a road.
+        series: how many series of one network it takes at once, in a fixed order; None for one series at a time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +51,9 @@ class ForecastSpec(BaseModel):
     unit: str = ""
     calendar: CalendarSpec | None = None
     minimum_observed: int = Field(default=1, ge=1)
+    known: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+    series: int | None = Field(default=None, ge=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,20 +8,25 @@ from .evaluation import RollingForecasts, Scores, roll, score
 from .fitting import Epoch, Progress, fit
 from .pipeline import TrainingResult, evaluate_report, predict_with, train
 from .plots import plot_evaluation, use_chinese_font
-from .recipe import Recipe, load_recipe, parse_recipe
+from .recipe import FittingSection, Recipe, load_recipe, parse_recipe
 from .series import Series, regular_series
 from .sources import read_series
+from .windows import Origins, SeriesBuffer, WindowBatches
 
 __all__ = [
     "Dataset",
     "DisturbanceRule",
     "Epoch",
+    "FittingSection",
+    "Origins",
     "Progress",
     "Recipe",
     "RollingForecasts",
     "Scores",
     "Series",
+    "SeriesBuffer",
     "TrainingResult",
+    "WindowBatches",
     "evaluate_report",
     "fit",
     "load_recipe",

@@ -11,10 +11,19 @@ import numpy as np
 import torch
 
 from contracts import ModelError
-from models.forecasting import ClosedFormForecaster, Forecaster, GradientForecaster
+from models.forecasting import (
+    AdaptedBatches,
+    ClosedFormForecaster,
+    CompositeForecaster,
+    DrawnBatches,
+    Forecaster,
+    GradientForecaster,
+)
 
 from .recipe import FittingSection
-from .windows import WindowBatches
+
+Windows = DrawnBatches
+"""Windows that are gone through in order or drawn at random, such as :class:`training.windows.WindowBatches`."""
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and how much of it is done, in [0, 1]."""
@@ -39,8 +48,8 @@ class Epoch:
 
 def fit(
     forecaster: Forecaster,
-    train: WindowBatches,
-    validation: WindowBatches,
+    train: Windows,
+    validation: Windows,
     settings: FittingSection,
     progress: Progress | None = None,
 ) -> list[Epoch]:
@@ -59,6 +68,8 @@ def fit(
     Raises:
         ModelError: if the family offers no way of fitting, or its loss is not finite.
     """
+    if isinstance(forecaster, CompositeForecaster):
+        return _fit_members(forecaster, train, validation, settings, progress or _silent)
     if isinstance(forecaster, ClosedFormForecaster):
         with torch.no_grad(), _one_thread():
             forecaster.solve(train.thinned(settings.windows, settings.seed), validation)
@@ -84,10 +95,31 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _fit_members(
+    composite: CompositeForecaster,
+    train: Windows,
+    validation: Windows,
+    settings: FittingSection,
+    progress: Progress,
+) -> list[Epoch]:
+    """Fit each member in its own way and from its own seed; return the epochs of all, one member behind another."""
+    seen = [AdaptedBatches(composite, windows) for windows in (train, validation)]
+    count = len(composite.members)
+    epochs: list[Epoch] = []
+    for number, member in enumerate(composite.members):
+        own = settings.model_copy(update={"seed": settings.seed + number})
+
+        def report(stage: str, share: float, done: int = number) -> None:
+            progress(stage, (done + share) / count)
+
+        epochs += fit(member, seen[0], seen[1], own, report)
+    return epochs
+
+
 def _descend(
     forecaster: GradientForecaster,
-    train: WindowBatches,
-    validation: WindowBatches,
+    train: Windows,
+    validation: Windows,
     settings: FittingSection,
     progress: Progress,
 ) -> list[Epoch]:
@@ -117,7 +149,7 @@ def _descend(
 
 def _run_epoch(
     forecaster: GradientForecaster,
-    train: WindowBatches,
+    train: Windows,
     settings: FittingSection,
     generator: np.random.Generator,
     optimisation: tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler],
@@ -139,7 +171,7 @@ def _run_epoch(
     return total / settings.steps_per_epoch
 
 
-def _validate(forecaster: GradientForecaster, validation: WindowBatches) -> float:
+def _validate(forecaster: GradientForecaster, validation: Windows) -> float:
     forecaster.eval()
     total, windows = 0.0, 0
     with torch.no_grad():

@@ -155,7 +155,7 @@ def _prove(forecaster: Forecaster, dataset: Dataset, scratch: Path) -> _Candidat
     scores = score(rolled)
     feeds = _parity_feeds(dataset)
     with torch.no_grad():
-        expected = forecaster(*(torch.from_numpy(array) for array in feeds.values())).numpy()
+        expected = forecaster(**{name: torch.from_numpy(array) for name, array in feeds.items()}).numpy()
     given = session.run(feeds)["quantiles"]
     golden = scratch / "golden.npz"
     inputs = {f"inputs/{name}": array for name, array in feeds.items()}

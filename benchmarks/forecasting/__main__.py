@@ -8,10 +8,14 @@ import sys
 
 from contracts import FactoryError
 
-from . import etth1, scale
+from . import etth1, m4_hourly, scale
 from .protocol import Benchmark
 
-BENCHMARKS: dict[str, Benchmark] = {"etth1": etth1.BENCHMARK, "scale": scale.BENCHMARK}
+BENCHMARKS: dict[str, Benchmark] = {
+    "etth1": etth1.BENCHMARK,
+    "m4_hourly": m4_hourly.BENCHMARK,
+    "scale": scale.BENCHMARK,
+}
 
 
 def main() -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .catalogue import ENTRY_POINT_GROUP, build_forecaster, families, option_problems
+from .composite import AdaptedBatches, CompositeForecaster, CompositeOptions, DrawnBatches, MemberOptions
+from .ensemble import Ensemble
 from .export import example_inputs, export_onnx
 from .forecaster import (
     Batch,
@@ -12,28 +14,56 @@ from .forecaster import (
     GradientForecaster,
     Options,
     forecast_signature,
-    pinball_loss,
 )
 from .linear import DLinear, LinearOptions, NLinear
+from .losses import LossUnit, pinball_loss
+from .neural import NeuralForecaster, NeuralOptions, Scaling
+from .nhits import NHits, NHitsOptions
+from .patchtst import PatchTST, PatchTSTOptions
+from .priors import seasonal_prior
 from .ridge import Ridge, RidgeOptions
 from .scaling import fill_gaps, mask_outliers, window_mean, window_median, window_scale
+from .seasonal_adjustment import SeasonalAdjustmentOptions, SeasonallyAdjusted
 from .seasonal_naive import SeasonalNaive, SeasonalNaiveOptions
+from .spiking import SpikeCount, Spiking, SpikingOptions
+from .tide import Tide, TideOptions
 
 __all__ = [
+    "NHits",
+    "NHitsOptions",
+    "PatchTST",
+    "PatchTSTOptions",
+    "SpikeCount",
+    "Spiking",
+    "SpikingOptions",
     "ENTRY_POINT_GROUP",
+    "AdaptedBatches",
     "Batch",
     "Batches",
     "ClosedFormForecaster",
+    "CompositeForecaster",
+    "CompositeOptions",
     "DLinear",
+    "DrawnBatches",
+    "Ensemble",
     "Forecaster",
     "GradientForecaster",
     "LinearOptions",
+    "LossUnit",
+    "MemberOptions",
     "NLinear",
+    "NeuralForecaster",
+    "NeuralOptions",
     "Options",
     "Ridge",
     "RidgeOptions",
+    "Scaling",
+    "SeasonalAdjustmentOptions",
     "SeasonalNaive",
     "SeasonalNaiveOptions",
+    "SeasonallyAdjusted",
+    "Tide",
+    "TideOptions",
     "build_forecaster",
     "example_inputs",
     "export_onnx",
@@ -43,6 +73,7 @@ __all__ = [
     "mask_outliers",
     "option_problems",
     "pinball_loss",
+    "seasonal_prior",
     "window_mean",
     "window_median",
     "window_scale",

@@ -11,15 +11,33 @@ from pydantic import ValidationError
 
 from contracts import ConfigurationError, ForecastSpec, ModelError, Problem
 
+from .composite import CompositeForecaster, CompositeOptions
+from .ensemble import Ensemble
 from .forecaster import Forecaster
 from .linear import DLinear, NLinear
+from .nhits import NHits
+from .patchtst import PatchTST
 from .ridge import Ridge
+from .seasonal_adjustment import SeasonallyAdjusted
 from .seasonal_naive import SeasonalNaive
+from .spiking import Spiking
+from .tide import Tide
 
 ENTRY_POINT_GROUP = "cityforge.forecasters"
 """A package of one's own offers ``Forecaster`` subclasses under this entry point group."""
 
-_BUILT_IN: tuple[type[Forecaster], ...] = (SeasonalNaive, Ridge, NLinear, DLinear)
+_BUILT_IN: tuple[type[Forecaster], ...] = (
+    SeasonalNaive,
+    Ridge,
+    NLinear,
+    DLinear,
+    Tide,
+    NHits,
+    PatchTST,
+    Spiking,
+    Ensemble,
+    SeasonallyAdjusted,
+)
 
 
 @lru_cache(maxsize=1)
@@ -53,7 +71,7 @@ def option_problems(family: str, options: Mapping[str, Any]) -> list[Problem]:
         known = ", ".join(sorted(families()))
         return [Problem("[model].family", f"the family {family!r} is unknown.", f"Choose one of: {known}.")]
     try:
-        kind.Settings.model_validate(dict(options))
+        settings = kind.Settings.model_validate(dict(options))
     except ValidationError as exc:
         return [
             Problem(
@@ -63,7 +81,8 @@ def option_problems(family: str, options: Mapping[str, Any]) -> list[Problem]:
             )
             for error in exc.errors(include_url=False)
         ]
-    return []
+    members = settings.members if isinstance(settings, CompositeOptions) else ()
+    return [problem for member in members for problem in option_problems(member.family, member.options)]
 
 
 def build_forecaster(family: str, spec: ForecastSpec, options: Mapping[str, Any] | None = None) -> Forecaster:
@@ -83,4 +102,12 @@ def build_forecaster(family: str, spec: ForecastSpec, options: Mapping[str, Any]
         title = f"The forecaster {family!r}"
         raise ConfigurationError(title, problems)
     kind = families()[family]
-    return kind(spec, kind.Settings.model_validate(dict(options or {})))
+    settings = kind.Settings.model_validate(dict(options or {}))
+    if issubclass(kind, CompositeForecaster) and isinstance(settings, CompositeOptions):
+        members = [
+            build_forecaster(member.family, spec, member.options)
+            for member in settings.members
+            for _ in range(member.copies)
+        ]
+        return kind(spec, settings, members)
+    return kind(spec, settings)

@@ -46,16 +46,18 @@ def export_onnx(forecaster: Forecaster, path: Path) -> None:
         raise ModelError(message) from exc
 
 
-def example_inputs(forecaster: Forecaster, batch: int) -> tuple[Tensor, ...]:
-    """Return inputs of the right shapes, with a missing reading in them."""
-    shapes = [[size or batch for size in spec.shape] for spec in forecaster.signature.inputs]
+def example_inputs(forecaster: Forecaster, batch: int) -> dict[str, Tensor]:
+    """Return inputs of the right shapes by name, with a missing reading in them."""
     generator = torch.Generator().manual_seed(0)
-    inputs = tuple(torch.randn(shape, generator=generator) for shape in shapes)
-    inputs[0][:, 0] = torch.nan
+    inputs = {
+        spec.name: torch.randn([size or batch for size in spec.shape], generator=generator)
+        for spec in forecaster.signature.inputs
+    }
+    inputs["context"][..., 0] = torch.nan
     return inputs
 
 
-def _convert(forecaster: Forecaster, examples: tuple[Tensor, ...], batch: torch.export.Dim) -> torch.onnx.ONNXProgram:
+def _convert(forecaster: Forecaster, examples: dict[str, Tensor], batch: torch.export.Dim) -> torch.onnx.ONNXProgram:
     signature = forecaster.signature
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -63,10 +65,10 @@ def _convert(forecaster: Forecaster, examples: tuple[Tensor, ...], batch: torch.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             forecaster,
-            examples,
+            kwargs=examples,
             input_names=[spec.name for spec in signature.inputs],
             output_names=[spec.name for spec in signature.outputs],
-            dynamic_shapes=tuple({0: batch} for _ in examples),
+            dynamic_shapes={name: {0: batch} for name in examples},
             opset_version=OPSET,
             dynamo=True,
             verbose=False,

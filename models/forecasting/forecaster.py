@@ -14,8 +14,9 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from contracts import Axis, AxisName, DType, ForecastSpec, Signature, TensorSpec
+from contracts import Axis, AxisName, ForecastSpec, ModelError, Signature, TensorSpec
 
+from .losses import pinball_loss
 from .scaling import window_scale
 
 
@@ -33,16 +34,23 @@ class Batch:
         context: shape ``(batch, time)``, raw units, NaN where missing.
         target: shape ``(batch, horizon)``, raw units, NaN where missing or left out.
         calendar: shape ``(batch, context + horizon, feature)``, or None where the spec takes none.
+        known: shape ``(batch, context + horizon, feature)``, or None likewise.
+        static: shape ``(batch, feature)``, or None likewise.
+
+    Windows of a network have a series axis behind the batch in context, target, known and static.
     """
 
     context: Tensor
     target: Tensor
     calendar: Tensor | None = None
+    known: Tensor | None = None
+    static: Tensor | None = None
 
     @property
-    def inputs(self) -> tuple[Tensor, ...]:
-        """The tensors that ``forward`` takes, in the order of the signature."""
-        return (self.context,) if self.calendar is None else (self.context, self.calendar)
+    def inputs(self) -> dict[str, Tensor]:
+        """The tensors that ``forward`` takes, by their names in the signature."""
+        tensors = {"context": self.context, "calendar": self.calendar, "known": self.known, "static": self.static}
+        return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
 
 Batches = Iterable[Batch]
@@ -59,11 +67,16 @@ class Forecaster(nn.Module):
 
     family: ClassVar[str]
     Settings: ClassVar[type[Options]] = Options
+    takes_covariates: ClassVar[bool] = False
+    """Whether it takes covariates that are known ahead or static."""
+    takes_network: ClassVar[bool] = False
+    """Whether it forecasts all series of a network at once."""
 
     levels: Tensor
 
     def __init__(self, spec: ForecastSpec, options: Options) -> None:
         super().__init__()
+        _check_spec(type(self), spec)
         self.spec = spec
         self.options = options
         self.register_buffer("levels", torch.tensor(spec.quantiles, dtype=torch.float32), persistent=False)
@@ -73,12 +86,21 @@ class Forecaster(nn.Module):
         """Inputs and output, as the exported graph has them."""
         return forecast_signature(self.spec)
 
-    def forward(self, context: Tensor, calendar: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        context: Tensor,
+        calendar: Tensor | None = None,
+        *,
+        known: Tensor | None = None,
+        static: Tensor | None = None,
+    ) -> Tensor:
         """Forecast the coming steps.
 
         Args:
             context: shape ``(batch, time)``, raw units, NaN where missing.
             calendar: shape ``(batch, context + horizon, feature)`` where the spec has a calendar.
+            known: shape ``(batch, context + horizon, feature)`` where the spec names covariates known ahead.
+            static: shape ``(batch, feature)`` where the spec names static covariates.
 
         Returns:
             Quantiles, shape ``(batch, horizon, quantile)``, raw units, non-decreasing along quantile; NaN where the
@@ -108,45 +130,38 @@ class GradientForecaster(Forecaster):
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean pinball loss over finite targets, in units of each window's spread (a scalar)."""
-        quantiles = self(*batch.inputs)
-        return pinball_loss(quantiles / window_scale(batch.context)[:, :, None], _scaled_target(batch), self.levels)
+        unit = window_scale(batch.context)
+        return pinball_loss(self(**batch.inputs) / unit[:, :, None], batch.target / unit, self.levels)
 
 
-def _scaled_target(batch: Batch) -> Tensor:
-    return batch.target / window_scale(batch.context)
-
-
-def pinball_loss(quantiles: Tensor, target: Tensor, levels: Tensor) -> Tensor:
-    """Return the mean quantile loss over finite targets (Koenker and Bassett, 1978).
-
-    Args:
-        quantiles: shape ``(batch, horizon, quantile)``.
-        target: shape ``(batch, horizon)``; NaN is left out.
-        levels: probabilities, shape ``(quantile,)``.
-    """
-    known = torch.isfinite(target) & torch.isfinite(quantiles[..., 0])
-    error = (target.nan_to_num() - quantiles.transpose(0, 2).transpose(1, 2))[:, known]  # (quantile, known)
-    loss = torch.maximum(levels[:, None] * error, (levels[:, None] - 1) * error)
-    return loss.sum() / loss.numel() if loss.numel() else quantiles.sum() * 0
+def _check_spec(kind: type[Forecaster], spec: ForecastSpec) -> None:
+    if (spec.known or spec.static) and not kind.takes_covariates:
+        message = (
+            f"The family {kind.family!r} takes no covariates, given {[*spec.known, *spec.static]}. Leave them out."
+        )
+        raise ModelError(message)
+    if (spec.series is not None) != kind.takes_network:
+        wanted = "all series of a network" if kind.takes_network else "one series"
+        message = f"The family {kind.family!r} forecasts {wanted} at a time, but series is {spec.series!r}. Change it."
+        raise ModelError(message)
 
 
 def forecast_signature(spec: ForecastSpec) -> Signature:
     """Return the signature that every forecaster of a spec has."""
-    batch = Axis(name=AxisName.BATCH)
-    inputs = [
-        TensorSpec(
-            name="context",
-            axes=(batch, Axis(name=AxisName.TIME, size=spec.context)),
-            dtype=DType.FLOAT32,
-            unit=spec.unit,
-            missing=True,
-        )
-    ]
+    rows: tuple[Axis, ...] = (Axis(name=AxisName.BATCH),)
+    if spec.series is not None:
+        rows = (*rows, Axis(name=AxisName.SERIES, size=spec.series))
+    span = Axis(name=AxisName.TIME, size=spec.context + spec.horizon)
+    time = Axis(name=AxisName.TIME, size=spec.context)
+    inputs = [TensorSpec(name="context", axes=(*rows, time), unit=spec.unit, missing=True)]
     if spec.calendar is not None:
-        time = Axis(name=AxisName.TIME, size=spec.context + spec.horizon)
         feature = Axis(name=AxisName.FEATURE, size=len(spec.calendar.features))
-        inputs.append(TensorSpec(name="calendar", axes=(batch, time, feature)))
+        inputs.append(TensorSpec(name="calendar", axes=(rows[0], span, feature)))
+    if spec.known:
+        inputs.append(TensorSpec(name="known", axes=(*rows, span, Axis(name=AxisName.FEATURE, size=len(spec.known)))))
+    if spec.static:
+        inputs.append(TensorSpec(name="static", axes=(*rows, Axis(name=AxisName.FEATURE, size=len(spec.static)))))
     horizon = Axis(name=AxisName.HORIZON, size=spec.horizon)
     quantile = Axis(name=AxisName.QUANTILE, size=len(spec.quantiles))
-    output = TensorSpec(name="quantiles", axes=(batch, horizon, quantile), unit=spec.unit)
+    output = TensorSpec(name="quantiles", axes=(*rows, horizon, quantile), unit=spec.unit)
     return Signature(inputs=tuple(inputs), outputs=(output,))

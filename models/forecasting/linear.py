@@ -47,7 +47,7 @@ class NLinear(GradientForecaster):
         nn.init.constant_(self.map.weight, 1 / spec.context)
         nn.init.zeros_(self.map.bias)
 
-    def forward(self, context: Tensor, calendar: Tensor | None = None) -> Tensor:
+    def forward(self, context: Tensor, calendar: Tensor | None = None, **_: Tensor | None) -> Tensor:
         """See :meth:`Forecaster.forward`."""
         readings, mean, scale = self.normalise(context)
         last = readings[:, -1:]
@@ -74,7 +74,7 @@ class DLinear(GradientForecaster):
             nn.init.zeros_(layer.bias)
         self.profile = DailyProfile(spec, options.hour_harmonics)
 
-    def forward(self, context: Tensor, calendar: Tensor | None = None) -> Tensor:
+    def forward(self, context: Tensor, calendar: Tensor | None = None, **_: Tensor | None) -> Tensor:
         """See :meth:`Forecaster.forward`."""
         readings, mean, scale = self.normalise(context)
         head = readings[:, :1].expand(-1, self.padding)

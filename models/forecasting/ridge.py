@@ -22,6 +22,7 @@ from contracts import ForecastSpec, ModelError
 from .forecaster import Batch, Batches, ClosedFormForecaster, Options
 from .harmonics import HourHarmonics
 from .moments import Moments
+from .priors import seasonal_prior
 from .residuals import ResidualQuantiles
 from .scaling import fill_gaps, mask_outliers, window_mean, window_scale
 
@@ -88,7 +89,7 @@ class Ridge(ClosedFormForecaster):
         self.residuals = ResidualQuantiles(spec)
         self._chosen: tuple[_Candidate, ...] = ()
 
-    def forward(self, context: Tensor, calendar: Tensor | None = None) -> Tensor:
+    def forward(self, context: Tensor, calendar: Tensor | None = None, **_: Tensor | None) -> Tensor:
         """See :meth:`Forecaster.forward`."""
         predictors, mean, scale = self._read(context, calendar)
         point = (predictors @ self.weight) * scale + mean
@@ -166,28 +167,6 @@ class Ridge(ClosedFormForecaster):
     def _errors(self, batch: Batch) -> Tensor:
         predictors, mean, scale = self._read(batch.context, batch.calendar)
         return (batch.target - mean) / scale - predictors @ self.weight
-
-
-def seasonal_prior(look_back: int, horizon: int, season: int, seasons: int) -> Tensor:
-    """Return the matrix that forecasts the mean of the last seasons.
-
-    Args:
-        look_back: steps that are used.
-        horizon: steps that are forecast.
-        season: steps of a season.
-        seasons: how many seasons it averages; 0 gives the flat prior, a matrix of zeros.
-
-    Returns:
-        Shape ``(look_back, horizon)``, float64.
-    """
-    prior = torch.zeros(look_back, horizon, dtype=torch.float64)
-    for step in range(horizon if seasons else 0):
-        latest = look_back + step - season * (step // season + 1)
-        for past in range(seasons):
-            position = latest - past * season
-            if position >= 0:
-                prior[position, step] = 1.0
-    return prior / prior.sum(0).clamp(min=1)
 
 
 def _check_options(spec: ForecastSpec, options: RidgeOptions) -> None:

@@ -37,7 +37,7 @@ class SeasonalNaive(ClosedFormForecaster):
         self.season = options.season
         self.residuals = ResidualQuantiles(spec)
 
-    def forward(self, context: Tensor, calendar: Tensor | None = None) -> Tensor:  # noqa: ARG002 - one signature
+    def forward(self, context: Tensor, calendar: Tensor | None = None, **_: Tensor | None) -> Tensor:  # noqa: ARG002 - one signature
         """See :meth:`Forecaster.forward`."""
         return self.residuals(self._point(context))
 

@@ -16,6 +16,8 @@ SPEC = ForecastSpec(
 )
 SPEC_WITH_CALENDAR = SPEC.model_copy(update={"calendar": CalendarSpec(timezone="Europe/Rome", country="IT")})
 
+SPEC_WITH_COVARIATES = SPEC_WITH_CALENDAR.model_copy(update={"known": ("closure",), "static": ("lanes", "slope")})
+
 
 @dataclass(frozen=True)
 class Declaration:
@@ -24,7 +26,8 @@ class Declaration:
     spec: ForecastSpec = SPEC
 
     def __str__(self) -> str:
-        return "-".join([self.family, *(str(value) for value in self.options.values())])
+        shown = (value for value in self.options.values() if not isinstance(value, (list, dict)))
+        return "-".join([self.family, *(str(value) for value in shown)])
 
 
 DECLARATIONS = (
@@ -35,6 +38,17 @@ DECLARATIONS = (
     Declaration("ridge", {"hour_harmonics": 2, "recalibrate": True}, SPEC_WITH_CALENDAR),
     Declaration("nlinear", {"season": 24, "guard": 6.0}),
     Declaration("dlinear", {"hour_harmonics": 2}, SPEC_WITH_CALENDAR),
+    Declaration("tide", {"width": 16, "season": 24, "prior_seasons": [24], "scaling": "log", "guard": 6.0}),
+    Declaration(
+        "tide", {"width": 16, "covariate_width": 8, "losses": {"seasonal": 1, "symmetric": 5}}, SPEC_WITH_COVARIATES
+    ),
+    Declaration("nhits", {"width": 16, "pooling": [5, 1], "scaling": "level"}),
+    Declaration("patchtst", {"width": 8, "heads": 2, "depth": 1, "patch": 8, "stride": 5}),
+    Declaration("spiking", {"width": 16, "patch": 5}),
+    Declaration(
+        "ensemble", {"members": [{"family": "ridge"}, {"family": "tide", "options": {"width": 8}, "copies": 2}]}
+    ),
+    Declaration("seasonally_adjusted", {"season": 22, "members": [{"family": "nlinear"}]}),
 )
 
 
@@ -49,8 +63,8 @@ def daily_batches(spec: ForecastSpec, count: int = 3, seed: int = 0) -> list[Bat
         values = level + 5 * np.sin(2 * np.pi * time / 24 + phase) + generator.normal(0, 0.5, (32, len(time)))
         values[generator.random(values.shape) < 0.1] = np.nan
         windows = torch.from_numpy(values.astype(np.float32))
-        calendar = None if spec.calendar is None else calendar_of(spec, len(windows))
-        batches.append(Batch(windows[:, : spec.context], windows[:, spec.context :], calendar))
+        inputs = inputs_of(spec, windows[:, : spec.context])
+        batches.append(Batch(target=windows[:, spec.context :], **inputs))
     return batches
 
 
@@ -61,9 +75,17 @@ def calendar_of(spec: ForecastSpec, count: int) -> torch.Tensor:
     return torch.from_numpy(calendar_features(1_700_000_000_000 + hours * 3_600_000, spec.calendar))
 
 
-def inputs_of(spec: ForecastSpec, context: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def inputs_of(spec: ForecastSpec, context: torch.Tensor) -> dict[str, torch.Tensor]:
     """The tensors that a forecaster of the spec takes, for a context."""
-    return (context,) if spec.calendar is None else (context, calendar_of(spec, len(context)))
+    generator = torch.Generator().manual_seed(1)
+    inputs, count = {"context": context}, len(context)
+    if spec.calendar is not None:
+        inputs["calendar"] = calendar_of(spec, count)
+    if spec.known:
+        inputs["known"] = torch.rand(count, spec.context + spec.horizon, len(spec.known), generator=generator)
+    if spec.static:
+        inputs["static"] = torch.rand(count, len(spec.static), generator=generator)
+    return inputs
 
 
 def build_fitted(declaration: Declaration, seed: int = 0) -> Forecaster:

@@ -23,8 +23,19 @@ RAW_QUANTILES = [
 ]
 DESCENDED = [one for one in DECLARATIONS if issubclass(families()[one.family], GradientForecaster)]
 
+# The exporter takes seconds for each of these.
+_LONG_EXPORTS = ("ensemble", "seasonally_adjusted", "spiking", "patchtst")
+
 each_family = pytest.mark.parametrize("declaration", DECLARATIONS, ids=str)
 
+
+each_graph = pytest.mark.parametrize(
+    "declaration",
+    [
+        pytest.param(one, marks=[pytest.mark.slow] if one.family in _LONG_EXPORTS else [], id=str(one))
+        for one in DECLARATIONS
+    ],
+)
 
 Graphs = Callable[[Declaration], tuple[Forecaster, Path]]
 
@@ -63,7 +74,7 @@ def test_forecast_has_the_declared_shape_dtype_and_order(declaration: Declaratio
     forecaster = build_fitted(declaration)
     context = hard_context(declaration.spec)
     with torch.no_grad():
-        quantiles = forecaster(*inputs_of(declaration.spec, context))
+        quantiles = forecaster(**inputs_of(declaration.spec, context))
     assert quantiles.shape == (5, declaration.spec.horizon, len(declaration.spec.quantiles))
     forecaster.signature.outputs[0].check(quantiles.numpy())
     assert (quantiles.diff(dim=2) >= 0).all()
@@ -74,8 +85,8 @@ def test_same_seed_gives_the_same_forecast(declaration: Declaration) -> None:
     context = hard_context(declaration.spec)
     with torch.no_grad():
         assert torch.equal(
-            build_fitted(declaration)(*inputs_of(declaration.spec, context)),
-            build_fitted(declaration)(*inputs_of(declaration.spec, context)),
+            build_fitted(declaration)(**inputs_of(declaration.spec, context)),
+            build_fitted(declaration)(**inputs_of(declaration.spec, context)),
         )
 
 
@@ -84,9 +95,9 @@ def test_a_context_without_readings_gives_nan_and_spares_its_neighbours(declarat
     forecaster = build_fitted(declaration)
     context = hard_context(declaration.spec)
     with torch.no_grad():
-        before = forecaster(*inputs_of(declaration.spec, context))
+        before = forecaster(**inputs_of(declaration.spec, context))
         context[1] = torch.nan
-        after = forecaster(*inputs_of(declaration.spec, context))
+        after = forecaster(**inputs_of(declaration.spec, context))
     assert torch.isnan(after[1]).all()
     kept = [0, 2, 3, 4]
     torch.testing.assert_close(after[kept], before[kept])
@@ -98,14 +109,14 @@ def test_forecast_moves_with_the_unit(declaration: Declaration) -> None:
     context = hard_context(declaration.spec)[[0, 1, 4]]
     with torch.no_grad():
         torch.testing.assert_close(
-            forecaster(*inputs_of(declaration.spec, context * 10)),
-            forecaster(*inputs_of(declaration.spec, context)) * 10,
+            forecaster(**inputs_of(declaration.spec, context * 10)),
+            forecaster(**inputs_of(declaration.spec, context)) * 10,
             rtol=1e-3,
             atol=1e-2,
         )
 
 
-@each_family
+@each_graph
 def test_one_graph_matches_torch_at_any_batch_size(declaration: Declaration, graphs: Graphs) -> None:
     forecaster, path = graphs(declaration)
     session = open_session(path)
@@ -115,14 +126,13 @@ def test_one_graph_matches_torch_at_any_batch_size(declaration: Declaration, gra
     for size in (1, 5, 37):
         inputs = inputs_of(declaration.spec, context.repeat(8, 1)[:size])
         with torch.no_grad():
-            expected = forecaster(*inputs).numpy()
-        names = [spec.name for spec in forecaster.signature.inputs]
-        feeds = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
+            expected = forecaster(**inputs).numpy()
+        feeds = {name: tensor.numpy() for name, tensor in inputs.items()}
         given = session.run(feeds)["quantiles"]
         np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-5, equal_nan=True)
 
 
-@each_family
+@each_graph
 def test_the_graph_declares_itself_and_names_no_local_path(declaration: Declaration, graphs: Graphs) -> None:
     forecaster, path = graphs(declaration)
     notes = {entry.key: entry.value for entry in onnx.load(str(path)).metadata_props}

@@ -1,0 +1,172 @@
+"""M4 Hourly (Makridakis et al., 2020): 414 series, 48 hours ahead; OWA, 95 % MSIS and ACD, fitting and asking timed."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from contracts import ForecastSpec
+from models.forecasting import Batch
+from training import Origins, Series, SeriesBuffer, WindowBatches
+
+from .champion import Champion, Fitted, fit_champion, measure_asking
+from .m4_metrics import INTERVAL, Array, score, seasonal_naive, seasonal_scale
+from .protocol import Benchmark, Figures, ProtocolError, check_baseline, data_file
+
+SEASON, WEEK, HORIZON, CONTEXT = 24, 168, 48, 336
+PUBLISHED_SEASONAL_NAIVE = {"seasonal_naive_smape": 13.912, "seasonal_naive_mase": 1.193}
+"""Makridakis et al., 2020, "The M4 Competition: 100,000 time series and 61 forecasting methods", hourly series."""
+
+_SHARED = {
+    "season": SEASON,
+    "prior_seasons": [SEASON, WEEK],
+    # As OWA weighs them: a seasonal naive forecast's MASE is about thirteen times its relative error.
+    "losses": {"seasonal": 1.0, "symmetric": 13.0},
+}
+CHAMPION = Champion(
+    "ensemble",
+    {
+        "members": [
+            {"family": "tide", "options": {**_SHARED, "scaling": scaling, "width": 256}}
+            for scaling in ("log", "level", "spread")
+        ]
+    },
+    {"epochs": 1, "steps_per_epoch": 700, "batch_size": 512, "learning_rate": 3e-3, "weight_decay": 0.0},
+)
+QUICK = Champion(
+    "tide",
+    {**_SHARED, "scaling": "log", "width": 64},
+    {"epochs": 1, "steps_per_epoch": 300, "batch_size": 256, "learning_rate": 3e-3, "weight_decay": 0.0},
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--data", type=Path, default=Path(), help="folder that holds m4_hourly/Hourly-train.csv")
+    parser.add_argument("--file", type=Path, help="another file of the same shape: a row a series, its name first")
+    parser.add_argument("--split", type=Path, help="the file of what came after, a row a series (default: last 48)")
+    parser.add_argument("--seeds", type=int, default=1, help="how many times the champion is fitted, each from its own")
+    parser.add_argument("--validation", action="store_true", help="hold out the last 48 hours before the test instead")
+
+
+def measure(arguments: argparse.Namespace) -> Figures:
+    """Return all figures."""
+    panel = _read(arguments)
+    naive = measure_seasonal_naive(panel)
+    if arguments.file is None and not arguments.validation:
+        check_baseline(PUBLISHED_SEASONAL_NAIVE, naive)
+    runs = [fit_panel(CHAMPION, panel, seed) for seed in range(arguments.seeds)]
+    scores = [score_panel(fitted, panel) for fitted in runs]
+    quick = fit_panel(QUICK, panel)
+    whole, one = panel.ends(), panel.ends(count=1)
+    figures: Figures = {**naive, **{key: float(np.mean([run[key] for run in scores])) for key in scores[0]}}
+    if arguments.seeds > 1:
+        figures["owa_spread"] = float(np.std([run["owa"] for run in scores], ddof=1))
+    return {
+        **figures,
+        "fit_s": float(np.mean([fitted.fit_s for fitted in runs])),
+        "quick_owa": score_panel(quick, panel)["owa"],
+        "quick_fit_s": quick.fit_s,
+        "predict_414_ms": measure_asking(runs[0], whole),
+        "predict_1_ms": measure_asking(runs[0], one),
+        "parity": max(fitted.parity for fitted in runs),
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """Series of unequal length, and what came after.
+
+    Attributes:
+        series: what is known, each of its own length.
+        actual: what came after, shape ``(series, horizon)``.
+    """
+
+    series: tuple[Array, ...]
+    actual: Array
+
+    def ends(self, count: int | None = None) -> Batch:
+        """Return the last windows of the series: what the test asks."""
+        rows = [np.r_[np.full(CONTEXT, np.nan), one][-CONTEXT:] for one in self.series[:count]]
+        context = torch.from_numpy(np.array(rows, dtype=np.float32))
+        return Batch(context, torch.full((len(context), HORIZON), torch.nan))
+
+    def windows(self, batch_size: int) -> tuple[WindowBatches, WindowBatches]:
+        """Return all windows that the series hold, and the last one of each."""
+        spec = spec_of()
+        series = [
+            Series(str(number), 0, spec.interval_s, one.astype(np.float32)) for number, one in enumerate(self.series)
+        ]
+        buffer = SeriesBuffer(series, spec)
+        whole = [Origins(i, min(CONTEXT, len(one) - HORIZON), len(one) - HORIZON) for i, one in enumerate(self.series)]
+        last = [Origins(one.series, one.last, one.last) for one in whole]
+        return WindowBatches(buffer, buffer, whole, batch_size), WindowBatches(buffer, buffer, last)
+
+
+def spec_of() -> ForecastSpec:
+    """Return what is forecast: the median and the 95 % interval of 48 hours."""
+    tail = (1 - INTERVAL) / 2
+    return ForecastSpec(context=CONTEXT, horizon=HORIZON, interval_s=3600, quantiles=(tail, 0.5, 1 - tail))
+
+
+def fit_panel(champion: Champion, panel: Panel, seed: int = 0) -> Fitted:
+    """Fit a model on all that is known; the settings, epochs among them, were taken on earlier hours."""
+    train, last = panel.windows(int(champion.fitting["batch_size"]))
+    return fit_champion(champion, spec_of(), train, last, seed)
+
+
+def score_panel(fitted: Fitted, panel: Panel) -> dict[str, float]:
+    """Return the competition's figures of a fitted graph."""
+    quantiles = fitted.ask(panel.ends()).astype(np.float64)
+    low, median, high = (quantiles[:, :, level] for level in range(3))
+    return score(panel.actual, median, (low, high), panel.series, SEASON)
+
+
+def measure_seasonal_naive(panel: Panel) -> dict[str, float]:
+    """Return the published baseline's figures."""
+    forecast = seasonal_naive(panel.series, HORIZON, SEASON)
+    figures = score(panel.actual, forecast, (forecast, forecast), panel.series, SEASON)
+    return {f"seasonal_naive_{name}": figures[name] for name in ("smape", "mase", "owa")}
+
+
+def _read(arguments: argparse.Namespace) -> Panel:
+    path = data_file(arguments, "m4_hourly", "Hourly-train.csv")
+    series = _read_rows(path)
+    after = arguments.split or (None if arguments.file else path.with_name("Hourly-test.csv"))
+    if after is not None:
+        actual = np.array([row[:HORIZON] for row in _read_rows(after)])
+    if after is None or arguments.validation:
+        actual, series = np.array([one[-HORIZON:] for one in series]), [one[:-HORIZON] for one in series]
+    panel = Panel(tuple(series), actual)
+    _check(panel, path)
+    return panel
+
+
+def _read_rows(path: Path) -> list[NDArray[np.float64]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.reader(stream))[1:]
+        return [np.array([float(cell) for cell in row[1:] if cell not in ("", "NA")]) for row in rows]
+    except (OSError, ValueError) as exc:
+        message = f"{str(path)!r} cannot be read: {exc}. Give a CSV: a heading, then a row a series, its name first."
+        raise ProtocolError(message) from exc
+
+
+def _check(panel: Panel, path: Path) -> None:
+    short = [number for number, one in enumerate(panel.series, 1) if len(one) < SEASON + HORIZON + 1]
+    flat = [number for number, one in enumerate(panel.series, 1) if not short and not seasonal_scale(one, SEASON)]
+    if short or flat or panel.actual.shape != (len(panel.series), HORIZON):
+        message = (
+            f"{str(path)!r}: rows {short[:5]} are shorter than {SEASON + HORIZON + 1}, rows {flat[:5]} repeat one "
+            f"season, and what came after has shape {panel.actual.shape}. Leave them out, or give all 48 hours."
+        )
+        raise ProtocolError(message)
+
+
+BENCHMARK = Benchmark("414 hourly series of M4, 48 hours ahead, or files of the same shape", configure, measure)
