@@ -85,7 +85,7 @@ class Normaliser(nn.Module):
 
     def _fill(self, context: Tensor) -> Tensor:
         guarded = context if self.guard is None else mask_outliers(context, self.guard)
-        # While fitting, windows without a gap skip the fills, which cost as much as the network. The graph has no branch.
+        # While fitting, windows without a gap skip the fills, which cost as much as the network itself.
         if self.training and not bool(torch.isnan(guarded).any()):
             return guarded
         return fill_gaps(guarded, self.season)
