@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .checkpoint import Checkpoint
 from .dataset import Dataset
 from .disturbance import DisturbanceRule
 from .evaluation import RollingForecasts, Scores, roll, score
@@ -14,6 +15,7 @@ from .sources import read_series
 from .windows import Origins, SeriesBuffer, WindowBatches
 
 __all__ = [
+    "Checkpoint",
     "Dataset",
     "DisturbanceRule",
     "Epoch",

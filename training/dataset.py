@@ -67,8 +67,13 @@ class Dataset:
         return SeriesBuffer(kept, self.recipe.spec)
 
     def train(self, batch_size: int = 1024) -> WindowBatches:
-        """Windows for fitting, disturbed hours left out of contexts and targets."""
-        return self._batches(self.undisturbed, self.recipe.windows.train, batch_size)
+        """Windows for fitting, disturbed hours left out of contexts and targets.
+
+        Going through them passes ``[fitting].windows`` of them at most; drawing reaches all.
+        """
+        settings = self.recipe.fitting
+        windows = self._batches(self.undisturbed, self.recipe.windows.train, batch_size)
+        return windows.thinned(settings.windows, settings.seed)
 
     def validation(self) -> WindowBatches:
         """Windows for choosing, disturbed hours left out likewise."""

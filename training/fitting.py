@@ -20,6 +20,7 @@ from models.forecasting import (
     GradientForecaster,
 )
 
+from .checkpoint import Checkpoint
 from .recipe import FittingSection
 
 Windows = DrawnBatches
@@ -52,6 +53,8 @@ def fit(
     validation: Windows,
     settings: FittingSection,
     progress: Progress | None = None,
+    *,
+    checkpoint: Checkpoint | None = None,
 ) -> list[Epoch]:
     """Fit a forecaster in place.
 
@@ -61,6 +64,8 @@ def fit(
         validation: windows to choose by.
         settings: for gradient families.
         progress: told after each epoch.
+        checkpoint: where a gradient family's fit is kept after each epoch, and taken up again from. A closed form
+            starts again: it is deterministic.
 
     Returns:
         The epochs of a gradient family; empty for a closed form.
@@ -69,13 +74,15 @@ def fit(
         ModelError: if the family offers no way of fitting, or its loss is not finite.
     """
     if isinstance(forecaster, CompositeForecaster):
-        return _fit_members(forecaster, train, validation, settings, progress or _silent)
+        return _fit_members(
+            forecaster, train, validation, settings, progress=progress or _silent, checkpoint=checkpoint
+        )
     if isinstance(forecaster, ClosedFormForecaster):
         with torch.no_grad(), _one_thread():
-            forecaster.solve(train.thinned(settings.windows, settings.seed), validation)
+            forecaster.solve(train, validation)
         return []
     if isinstance(forecaster, GradientForecaster):
-        return _descend(forecaster, train, validation, settings, progress or _silent)
+        return _Descent(forecaster, settings).run(train, validation, progress or _silent, checkpoint)
     message = f"The family {forecaster.family!r} is neither a closed form nor a gradient family. Derive it from one."
     raise ModelError(message)
 
@@ -100,7 +107,9 @@ def _fit_members(
     train: Windows,
     validation: Windows,
     settings: FittingSection,
+    *,
     progress: Progress,
+    checkpoint: Checkpoint | None,
 ) -> list[Epoch]:
     """Fit each member in its own way and from its own seed; return the epochs of all, one member behind another."""
     seen = [AdaptedBatches(composite, windows) for windows in (train, validation)]
@@ -112,39 +121,78 @@ def _fit_members(
         def report(stage: str, share: float, done: int = number) -> None:
             progress(stage, (done + share) / count)
 
-        epochs += fit(member, seen[0], seen[1], own, report)
+        kept = None if checkpoint is None else Checkpoint(checkpoint.folder / f"member-{number}")
+        epochs += fit(member, seen[0], seen[1], own, report, checkpoint=kept)
     return epochs
 
 
-def _descend(
-    forecaster: GradientForecaster,
-    train: Windows,
-    validation: Windows,
-    settings: FittingSection,
-    progress: Progress,
-) -> list[Epoch]:
-    optimiser = torch.optim.AdamW(
-        forecaster.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=settings.epochs * settings.steps_per_epoch
-    )
-    generator = np.random.default_rng(settings.seed)
-    best, best_state = float("inf"), copy.deepcopy(forecaster.state_dict())
-    epochs: list[Epoch] = []
-    best_epoch = 0
-    for number in range(1, settings.epochs + 1):
-        train_loss = _run_epoch(forecaster, train, settings, generator, (optimiser, schedule))
-        validation_loss = _validate(forecaster, validation)
-        epochs.append(Epoch(number, train_loss, validation_loss))
-        progress("fitting", number / settings.epochs)
-        if validation_loss < best:
-            best, best_epoch, best_state = validation_loss, number, copy.deepcopy(forecaster.state_dict())
-        elif number - best_epoch >= settings.patience:
-            break
-    forecaster.load_state_dict(best_state)
-    forecaster.eval()
-    return epochs
+class _Descent:
+    """One descent: model, optimiser, schedule and the best epoch so far."""
+
+    def __init__(self, forecaster: GradientForecaster, settings: FittingSection) -> None:
+        self.forecaster, self.settings = forecaster, settings
+        self.optimiser = torch.optim.AdamW(
+            forecaster.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimiser, settings.learning_rate, total_steps=settings.epochs * settings.steps_per_epoch
+        )
+        self.generator = np.random.default_rng(settings.seed)
+        self.best, self.best_epoch = float("inf"), 0
+        self.best_state = copy.deepcopy(forecaster.state_dict())
+        self.epochs: list[Epoch] = []
+
+    def run(
+        self, train: Windows, validation: Windows, progress: Progress, checkpoint: Checkpoint | None
+    ) -> list[Epoch]:
+        """Descend until the validation loss no longer falls, and keep the best epoch."""
+        if checkpoint is not None:
+            self._restore(checkpoint)
+        while len(self.epochs) < self.settings.epochs and not self._is_stale():
+            number = len(self.epochs) + 1
+            optimisation = (self.optimiser, self.schedule)
+            train_loss = _run_epoch(self.forecaster, train, self.settings, self.generator, optimisation)
+            validation_loss = _validate(self.forecaster, validation)
+            self.epochs.append(Epoch(number, train_loss, validation_loss))
+            if validation_loss < self.best:
+                self.best, self.best_epoch = validation_loss, number
+                self.best_state = copy.deepcopy(self.forecaster.state_dict())
+            if checkpoint is not None:
+                self._save(checkpoint)
+            progress("fitting", number / self.settings.epochs)
+        self.forecaster.load_state_dict(self.best_state)
+        self.forecaster.eval()
+        return self.epochs
+
+    def _is_stale(self) -> bool:
+        return len(self.epochs) - self.best_epoch >= self.settings.patience
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        states = {
+            "model": self.forecaster.state_dict(),
+            "best": self.best_state,
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+        notes = {
+            "epochs": [[epoch.number, epoch.train, epoch.validation] for epoch in self.epochs],
+            "best": [self.best, self.best_epoch],
+            "random": self.generator.bit_generator.state,
+        }
+        checkpoint.save(states, notes)
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        found = checkpoint.load()
+        if found is None:
+            return
+        states, notes = found
+        self.forecaster.load_state_dict(states["model"])
+        self.best_state = states["best"]
+        self.optimiser.load_state_dict(states["optimiser"])
+        self.schedule.load_state_dict(states["schedule"])
+        self.epochs = [Epoch(int(number), train, validation) for number, train, validation in notes["epochs"]]
+        self.best, self.best_epoch = notes["best"]
+        self.generator.bit_generator.state = notes["random"]
 
 
 def _run_epoch(

@@ -20,6 +20,7 @@ from models.forecasting import Forecaster, build_forecaster, export_onnx
 from registry import GateEvidence, GateLimits, ManifestDraft, Registry, Run, Version, judge, relative_error
 
 from .card import write_card
+from .checkpoint import Checkpoint
 from .dataset import Dataset
 from .evaluation import Predict, RollingForecasts, Scores, roll, score
 from .fitting import Epoch, Progress, fit
@@ -72,7 +73,12 @@ class _Candidate:
 
 
 def train(
-    recipe: Recipe, registry: Registry, *, progress: Progress | None = None, force: bool = False
+    recipe: Recipe,
+    registry: Registry,
+    *,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+    force: bool = False,
 ) -> TrainingResult:
     """Train a recipe and register the version that comes of it.
 
@@ -81,6 +87,8 @@ def train(
     Args:
         recipe: what to train.
         registry: where runs are tracked and versions are kept.
+        folder: where a fit is kept after each epoch; one that was killed goes on from there and ends the same. None
+            keeps nothing.
         progress: told what is being done and how much of it is done.
         force: train even if a finished version of the same data, recipe and code is registered.
 
@@ -104,13 +112,17 @@ def train(
         tempfile.TemporaryDirectory() as scratch,
     ):
         _log_data(dataset, run)
-        epochs = fit(forecaster, dataset.train(recipe.fitting.batch_size), dataset.validation(), recipe.fitting, report)
+        windows = dataset.train(recipe.fitting.batch_size), dataset.validation()
+        checkpoint = None if folder is None else Checkpoint(folder / fingerprint[:16])
+        epochs = fit(forecaster, *windows, recipe.fitting, report, checkpoint=checkpoint)
         _log_epochs(epochs, run)
         report("evaluating", 0.7)
         candidate = _prove(forecaster, dataset, Path(scratch))
         _log_candidate(candidate, dataset, forecaster.describe(), run)
         report("registering", 0.9)
         version = _register(candidate, dataset, registry, run, fingerprint)
+    if checkpoint is not None:
+        checkpoint.remove()
     report("done", 1.0)
     return _result(version, reused=False)
 

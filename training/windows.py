@@ -145,13 +145,16 @@ class WindowBatches:
             yield self.take(np.arange(start, min(start + self.batch_size, len(self))))
 
     def draw(self, generator: np.random.Generator) -> Batch:
-        """Return one batch of windows drawn at random, with replacement."""
-        return self.take(generator.integers(0, len(self), self.batch_size))
+        """Return one batch drawn at random, with replacement, of all windows: a sample is for going through them."""
+        return self._take(*self._places(generator.integers(0, self.population, self.batch_size)))
 
     def positions(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return series index and step of the first target of windows by number."""
         if self._sample is not None:
             numbers = self._sample[numbers]
+        return self._places(numbers)
+
+    def _places(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         which = np.searchsorted(self._ends, numbers, side="right")
         return self._series[which], self._first_steps[which] + numbers - self._starts[which]
 
@@ -170,7 +173,9 @@ class WindowBatches:
 
     def take(self, numbers: NDArray[np.int64]) -> Batch:
         """Return windows by number."""
-        series, steps = self.positions(numbers)
+        return self._take(*self.positions(numbers))
+
+    def _take(self, series: NDArray[np.int64], steps: NDArray[np.int64]) -> Batch:
         rows = torch.from_numpy(self._buffer.offsets[series] + steps)
         calendar = None if self.spec.calendar is None else self._calendar(series, steps, self.spec.calendar)
         return Batch(self._contexts[rows, : self.spec.context], self._targets[rows, self.spec.context :], calendar)

@@ -133,7 +133,7 @@ def _train(
     recipe: AnyRecipe, registry: Registry, folder: Path, *, progress: Callable[[str, float], None], force: bool
 ) -> TrainingResult:
     if isinstance(recipe, Recipe):
-        return train_recipe(recipe, registry, progress=progress, force=force)
+        return train_recipe(recipe, registry, folder=folder, progress=progress, force=force)
     from training.vision import ClassifyRecipe, train_classifier, train_detector
 
     if isinstance(recipe, ClassifyRecipe):
