@@ -52,6 +52,11 @@ COMMANDS: dict[str, Entry] = {
         "Register a detector that was trained elsewhere.", "cityforge.commands.import_model:import_model", panel=_MODELS
     ),
     "models": Entry("List models, champions and covered signs.", "cityforge.commands.models:models", panel=_MODELS),
+    "backtest": Entry(
+        "Judge a recipe or a model from every origin of a window.",
+        "cityforge.commands.backtest:backtest",
+        panel=_MODELS,
+    ),
     "show": Entry("Show one model: versions, gates, lineage, ledger.", "cityforge.commands.show:show", panel=_MODELS),
     "promote": Entry("Make a version the champion.", "cityforge.commands.promote:promote", panel=_MODELS),
     "rollback": Entry("Put the champion before back.", "cityforge.commands.rollback:rollback", panel=_MODELS),

@@ -58,9 +58,15 @@ class Audit:
         with self._database.write() as connection:
             return _entry(self._chain.append(connection, fields))
 
-    def entries(self, after: int = 0, limit: int = 1000) -> list[AuditEntry]:
-        """Return entries after a sequence number, oldest first."""
+    def entries(
+        self, after: int = 0, limit: int = 1000, *, action: str | None = None, subject: str | None = None
+    ) -> list[AuditEntry]:
+        """Return entries after a sequence number, oldest first; of one action and one subject where they are given."""
         query = select(audit).where(audit.c.sequence > after).order_by(audit.c.sequence).limit(limit)
+        if action is not None:
+            query = query.where(audit.c.action == action)
+        if subject is not None:
+            query = query.where(audit.c.subject == subject)
         with self._database.read() as connection:
             return [_entry(row._asdict()) for row in connection.execute(query)]
 
