@@ -78,7 +78,7 @@ def fit(
             forecaster, train, validation, settings, progress=progress or _silent, checkpoint=checkpoint
         )
     if isinstance(forecaster, ClosedFormForecaster):
-        with torch.no_grad(), _one_thread():
+        with torch.no_grad(), one_thread():
             forecaster.solve(train, validation)
         return []
     if isinstance(forecaster, GradientForecaster):
@@ -88,7 +88,7 @@ def fit(
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Let torch work in one thread: batches of windows are too small to share between cores.
 
     On a busy machine the threads wait for each other far longer than they work: filling gaps took a hundred times as

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from gpu import Session, measure_latency, open_session
 from models.forecasting import Forecaster, build_forecaster, export_onnx
 from registry import GateEvidence, GateLimits, ManifestDraft, Registry, Run, Version, judge, relative_error
 
+from .auto import AUTO
 from .card import write_card
 from .checkpoint import Checkpoint
 from .dataset import Dataset
@@ -26,6 +28,7 @@ from .evaluation import Predict, RollingForecasts, Scores, roll, score
 from .fitting import Epoch, Progress, fit
 from .plots import plot_evaluation
 from .recipe import Recipe
+from .search import search_recipe
 
 REVISION = "2"
 """Raised whenever a change to this code changes what training would produce."""
@@ -104,27 +107,46 @@ def train(
     if found is not None:
         report("reused", 1.0)
         return _result(found, reused=True)
-    torch.manual_seed(recipe.fitting.seed)
-    forecaster = build_forecaster(recipe.model.family, recipe.spec, recipe.model.options)
+    kept = None if folder is None else folder / fingerprint[:16]
     tags = {"family": recipe.model.family, "fingerprint": fingerprint}
     with (
         registry.run(recipe.name, recipe.model.family, parameters=_parameters(recipe), tags=tags) as run,
         tempfile.TemporaryDirectory() as scratch,
     ):
         _log_data(dataset, run)
-        windows = dataset.train(recipe.fitting.batch_size), dataset.validation()
-        checkpoint = None if folder is None else Checkpoint(folder / fingerprint[:16])
-        epochs = fit(forecaster, *windows, recipe.fitting, report, checkpoint=checkpoint)
-        _log_epochs(epochs, run)
+        if recipe.model.family == AUTO:
+            dataset = _search(dataset, registry, run, kept or Path(scratch, "search"), report)
+        forecaster = _fit(dataset, run, None if kept is None else Checkpoint(kept / "fit"), report)
         report("evaluating", 0.7)
         candidate = _prove(forecaster, dataset, Path(scratch))
         _log_candidate(candidate, dataset, forecaster.describe(), run)
         report("registering", 0.9)
         version = _register(candidate, dataset, registry, run, fingerprint)
-    if checkpoint is not None:
-        checkpoint.remove()
+    if kept is not None:
+        shutil.rmtree(kept, ignore_errors=True)
     report("done", 1.0)
     return _result(version, reused=False)
+
+
+def _search(dataset: Dataset, registry: Registry, run: Run, folder: Path, report: Progress) -> Dataset:
+    """Return the dataset with the recipe that a search chose, and write down how it came to that."""
+    found = search_recipe(dataset, registry, run, folder, report)
+    run.log_metrics(
+        {"search.loss": found.loss, "search.trials": found.trials, "search.seconds": found.seconds}
+        | {f"search.loss.{family}": loss for family, loss in found.best_by_family.items()}
+    )
+    run.set_tags({"search.family": found.recipe.model.family})
+    run.log_json(found.recipe.model_dump(mode="json"), "chosen_recipe.json")
+    return replace(dataset, recipe=found.recipe)
+
+
+def _fit(dataset: Dataset, run: Run, checkpoint: Checkpoint | None, report: Progress) -> Forecaster:
+    recipe = dataset.recipe
+    torch.manual_seed(recipe.fitting.seed)
+    forecaster = build_forecaster(recipe.model.family, recipe.spec, recipe.model.options)
+    windows = dataset.train(recipe.fitting.batch_size), dataset.validation()
+    _log_epochs(fit(forecaster, *windows, recipe.fitting, report, checkpoint=checkpoint), run)
+    return forecaster
 
 
 def evaluate_report(recipe: Recipe, session: Session) -> dict[str, float]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from contracts import IDENTIFIER, CalendarSpec, ConfigurationError, ForecastSpec, Problem, QuantileLevels, UtcTime
 from models.forecasting import option_problems
 
+from .auto import AUTO, search_problems
 from .sources import DataSection
 
 
@@ -239,4 +240,6 @@ def _family_problems(table: dict[str, Any]) -> list[Problem]:
     if not isinstance(section, dict) or not isinstance(section.get("family"), str):
         return []  # the schema has said so
     options = section.get("options", {})
-    return option_problems(section["family"], options) if isinstance(options, dict) else []
+    if not isinstance(options, dict):
+        return []
+    return search_problems(options) if section["family"] == AUTO else option_problems(section["family"], options)
