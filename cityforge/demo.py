@@ -125,7 +125,7 @@ def run_demo(settings: Settings, say: Say) -> DemoResult:
         stale = _is_stale(workspace, _fingerprint(best, pack))
     watch.lap("train")
     if stale:
-        _set_store_aside(settings)
+        set_store_aside(settings)
     with Workspace(settings) as workspace:
         champion = _promote(workspace, best)
         recipe = recipes[trained.index(best)]
@@ -224,7 +224,7 @@ def _remember(workspace: Workspace, fingerprint: str) -> None:
     (workspace.home / STATE_FILE).write_text(json.dumps({"fingerprint": fingerprint}))
 
 
-def _set_store_aside(settings: Settings) -> None:
+def set_store_aside(settings: Settings) -> None:
     """Keep the store of an earlier replay under another name; a new one begins."""
     home = settings.home_folder
     number = 1 + len(list(home.glob("store-*.db")))

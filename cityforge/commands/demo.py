@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -33,17 +34,25 @@ def demo(
     invocation: Invocation,
     *,
     language: Annotated[WarningLanguage | None, typer.Option(help="Language of the warnings.")] = None,
+    vision: Annotated[bool, typer.Option("--vision", help="The vision line, on pictures that are drawn.")] = False,
 ) -> None:
     """Run the main job on the flow of a real water main: train, prove, promote, serve, replay, warn.
 
     Nothing has to be started and nothing is fetched. State lies in .cityforge/demo; run again, it reuses what is there.
+    With --vision: draw street scenes, train a detector on them, let it watch a drawn camera, warn (about five minutes;
+    needs the extras training and feeds).
 
     [bold]Examples[/bold]
 
         cityforge demo
         cityforge demo --language en --json
+        cityforge demo --vision
     """
-    with _progress(invocation) as progress:
+    if vision:
+        chosen = language or invocation.settings.language
+        importlib.import_module("cityforge.commands.demo_vision").run(invocation, chosen)
+        return
+    with demo_progress(invocation) as progress:
         task = progress.add_task("preparing", total=1.0)
         result = run_demo(
             demo_settings(invocation.settings),
@@ -53,7 +62,8 @@ def demo(
     invocation.result(_as_data(result))
 
 
-def _progress(invocation: Invocation) -> Progress:
+def demo_progress(invocation: Invocation) -> Progress:
+    """Return a progress bar for a demo's stages; silent where nobody looks."""
     columns = (SpinnerColumn(), TextColumn("{task.description:<44}"), BarColumn(), TimeElapsedColumn())
     quiet = invocation.json_output or not invocation.log.is_terminal
     return Progress(*columns, console=invocation.log, disable=quiet, transient=True)
@@ -71,7 +81,7 @@ def _show(invocation: Invocation, result: DemoResult, language: WarningLanguage)
     invocation.show(_blind_table(result, language))
     for episode in result.warnings:
         if episode.explanation is not None:
-            invocation.show(_explanation(episode, language))
+            invocation.show(explanation_panel(episode, language))
     invocation.show(f"图 picture: {result.picture}\n报告 report: {result.report}\n")
     invocation.show("[bold]接下来 What to try next[/bold]")
     for step in next_steps(result.report):
@@ -108,12 +118,12 @@ def _warning_table(episodes: Sequence[Episode], result: DemoResult, language: Wa
     table.add_column("地点 where", overflow="fold")
     for episode in episodes:
         table.add_row(
-            Line(f" {episode.peak_level} ", style=STYLES[episode.peak_level]),
+            level_mark(episode.peak_level),
             f"{episode.opened_at:%m-%d %H:%M}",
             f"{episode.closed_at:%m-%d %H:%M}" if episode.closed_at else "open",
-            _say(episode.title, language),
+            say_in(episode.title, language),
             f"{episode.explanation.posterior:.2f}" if episode.explanation else "",
-            _say(result.pack.places[episode.place].name, language),
+            say_in(result.pack.places[episode.place].name, language),
         )
     return table
 
@@ -131,12 +141,13 @@ def _blind_table(result: DemoResult, language: WarningLanguage) -> Table:
             f"{episode.opened_at:%m-%d %H:%M}",
             f"{episode.closed_at:%m-%d %H:%M}" if episode.closed_at else "open",
             format_hours(episode),
-            _say(episode.title, language),
+            say_in(episode.title, language),
         )
     return table
 
 
-def _explanation(episode: Episode, language: WarningLanguage) -> Panel:
+def explanation_panel(episode: Episode, language: WarningLanguage) -> Panel:
+    """Return an episode's reasons, which sum up, and what to do."""
     explanation = episode.explanation
     if explanation is None:
         raise AssertionError
@@ -144,27 +155,33 @@ def _explanation(episode: Episode, language: WarningLanguage) -> Panel:
     table.add_row("", f"{log_odds(explanation.prior):+.2f}", "先验 prior", f"p = {explanation.prior:.3f}")
     for part in explanation.contributions:
         table.add_row(
-            "", f"{part.weight:+.2f}", _say(part.reason, language), f"无此 without it\np = {part.without:.3f}"
+            "", f"{part.weight:+.2f}", say_in(part.reason, language), f"无此 without it\np = {part.without:.3f}"
         )
     table.add_row("=", f"{log_odds(explanation.posterior):+.2f}", "", f"[bold]p = {explanation.posterior:.3f}[/]")
     lines: list[RenderableType] = [table]
     if explanation.counterfactual is not None:
-        lines.append(Line(_say(explanation.counterfactual, language), style="dim"))
+        lines.append(Line(say_in(explanation.counterfactual, language), style="dim"))
     if episode.procedure is not None:
         lines += ["", *_procedure(episode.procedure, language)]
-    title = f"{format_time(episode.opened_at)} {_say(episode.title, language)}"
+    title = f"{format_time(episode.opened_at)} {say_in(episode.title, language)}"
     return Panel(Group(*lines), title=title, title_align="left", border_style="dim")
 
 
 def _procedure(procedure: Procedure, language: WarningLanguage) -> list[RenderableType]:
     steps = Table.grid(padding=(0, 1))
     for number, step in enumerate(procedure.steps, start=1):
-        steps.add_row(f"{number}.", _say(step, language))
-    lead = f"牵头 lead: {_say(procedure.lead, language)}"
-    return [Line(f"{procedure.id} {_say(procedure.title, language)} · {lead}", style="bold"), steps]
+        steps.add_row(f"{number}.", say_in(step, language))
+    lead = f"牵头 lead: {say_in(procedure.lead, language)}"
+    return [Line(f"{procedure.id} {say_in(procedure.title, language)} · {lead}", style="bold"), steps]
 
 
-def _say(text: Text, language: WarningLanguage) -> str:
+def level_mark(level: Level) -> Line:
+    """Return a level's name in its colour."""
+    return Line(f" {level} ", style=STYLES[level])
+
+
+def say_in(text: Text, language: WarningLanguage) -> str:
+    """Return a text in the language of the warnings."""
     return {WarningLanguage.ZH: text.zh, WarningLanguage.EN: text.en}.get(language, str(text))
 
 

@@ -54,7 +54,8 @@ def draw_dataset(folder: Path, plan: DrawingPlan, progress: Callable[[int, int],
         write_example(folder, name, draw_scene(scene))
         if progress is not None:
             progress(number, len(jobs))
-    splits = "train: images/train\nval: images/val\ntest: images/test\n"
+    counts = {"train": plan.train, "val": plan.validation, "test": plan.test}
+    splits = "".join(f"{split}: images/{split}\n" for split, count in counts.items() if count)
     names = "".join(f"  {index}: {label}\n" for index, label in enumerate(LABELS))
     (folder / "data.yaml").write_text(f"path: .\n{splits}names:\n{names}", encoding="utf-8")
     (folder / "DRAWN.md").write_text(NOTE, encoding="utf-8")

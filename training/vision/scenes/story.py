@@ -10,6 +10,9 @@ import numpy as np
 from .camera import Camera
 from .scene import BIN, VEHICLE, WATER, Light, Scene, Street, Thing, Weather, furniture
 
+_CLEAR_M = 15.0
+"""Nearer than this nothing stands between the camera and what it watches."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoryFrame:
@@ -35,7 +38,7 @@ def tell_story(seed: int = 3, *, minutes: int = 90, every_s: float = 20.0) -> It
     random = np.random.default_rng(seed)
     camera = Camera(horizon=0.28, above_m=4.6, focal=0.85, centre=0.48)
     street = Street()
-    fixed = [thing for thing in furniture(random, street) if thing.kind != "person"]
+    fixed = [thing for thing in furniture(random, street) if thing.kind != "person" and thing.z_m > _CLEAR_M]
     total_s = minutes * 60
     for number in range(int(total_s / every_s)):
         at_s = number * every_s
@@ -48,12 +51,12 @@ def tell_story(seed: int = 3, *, minutes: int = 90, every_s: float = 20.0) -> It
 
 
 def _events(share: float) -> list[Thing]:
-    things = [Thing("bin" if share < 0.6 else BIN, -5.2, 8.5, 1.1, 11)]  # noqa: PLR2004 - when it runs over
+    things = [Thing("bin" if share < 0.6 else BIN, -4.9, 11.5, 1.2, 11)]  # noqa: PLR2004 - when it runs over
     if 0.12 < share < 0.15 or share > 0.66:  # noqa: PLR2004 - a short stop, then a long one
         things.append(Thing(VEHICLE, 2.95, 8.0, 1.0, 3 if share < 0.5 else 7))  # noqa: PLR2004 - two vehicles
     if share > 0.5:  # noqa: PLR2004 - from half on
         grown = float(np.clip((share - 0.5) / 0.25, 0.25, 1))
-        things.append(Thing(WATER, -1.3, 7.0, 0.7 + 0.8 * grown, 5))
+        things.append(Thing(WATER, -1.2, 8.0, 0.7 + 0.6 * grown, 5))
     return things
 
 
