@@ -25,7 +25,7 @@ from operations.feeds.watch import Look
 from training import TrainingResult
 from training.vision import load_detect_recipe, train_detector
 from training.vision.ratios import fit_ratios
-from training.vision.scenes import DrawingPlan, draw_dataset, draw_scene, tell_story
+from training.vision.scenes import DrawingPlan, Scene, draw_dataset, draw_scene, map_on_all_cores, tell_story
 
 from .client import PlatformClient
 from .demo import MAXIMUM_EPISODES, Say, set_store_aside
@@ -42,9 +42,9 @@ FOLDER = "demo-vision"
 STATE_FILE, DRAWN_FILE, WATCHED_FILE = "watched.json", "drawn.json", "readings.json"
 LABEL, RAIN, CAMERA = "standing_water", "street.rain", "street.cam1"
 STARTS = datetime(2024, 6, 12, 9, 0, tzinfo=UTC)
-MINUTES, EVERY_S = 90, 20.0
-PICTURES = DrawingPlan(train=240, validation=20, test=20, seed=1)
-JUDGES = DrawingPlan(train=0, validation=90, test=0, seed=77)
+MINUTES, EVERY_S = 90, 30.0
+PICTURES = DrawingPlan(train=240, validation=16, test=16, seed=1)
+JUDGES = DrawingPlan(train=0, validation=60, test=0, seed=77)
 """Further drawings, for the likelihood ratios: neither fitted on nor gated on."""
 SHOWN_AT_MIN = (4, 13, 42, 55, 66, 86)
 """Minutes of the story whose frames are shown."""
@@ -161,15 +161,21 @@ def _lay_out(home: Path, say: Say) -> Pack:
 
 def _draw_frames(folder: Path, home: Path, say: Say) -> None:
     folder.mkdir(parents=True)
-    gauge = []
-    total = round(MINUTES * 60 / EVERY_S)
-    for number, frame in enumerate(tell_story(minutes=MINUTES, every_s=EVERY_S), start=1):
-        moment = STARTS + timedelta(seconds=frame.at_s)
-        Image.fromarray(draw_scene(frame.scene).pixels).save(folder / f"cam1_{moment:%Y%m%dT%H%M%S}.jpg", quality=90)
-        if frame.at_s % 60 == 0:
-            gauge.append({"time": moment.isoformat(), "value": round(frame.rain_mm_h, 2)})
-        say("drawing what the camera sees", number / total)
+    frames = list(tell_story(minutes=MINUTES, every_s=EVERY_S))
+    jobs = [(folder / f"cam1_{STARTS + timedelta(seconds=each.at_s):%Y%m%dT%H%M%S}.jpg", each.scene) for each in frames]
+    for number, _ in enumerate(map_on_all_cores(_draw_frame, jobs), start=1):
+        say("drawing what the camera sees", number / len(jobs))
+    gauge = [
+        {"time": (STARTS + timedelta(seconds=each.at_s)).isoformat(), "value": round(each.rain_mm_h, 2)}
+        for each in frames
+        if each.at_s % 60 == 0
+    ]
     (home / "gauge.json").write_text(json.dumps(gauge))
+
+
+def _draw_frame(job: tuple[Path, Scene]) -> None:
+    path, scene = job
+    Image.fromarray(draw_scene(scene).pixels).save(path, quality=90)
 
 
 def _train(workspace: Workspace, pack: Pack, say: Say) -> TrainingResult:

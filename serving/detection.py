@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from contracts import DataError, FactoryError, Task
+from contracts import Array, DataError, FactoryError, Task
 
-from .engine import DEFAULT_URGENCY, Gone, Result, ServedModel, Urgency
-from .errors import DeadlineError, NotFoundError
+from .engine import (
+    CORE,
+    DEFAULT_URGENCY,
+    POST,
+    PRE,
+    REQUEST,
+    Gone,
+    InferenceEngine,
+    Pipeline,
+    ServedModel,
+    Stage,
+    Urgency,
+)
+from .errors import NotFoundError
 
 if TYPE_CHECKING:
     from .pictures import Upload
     from .platform import Platform
 
-IMAGE = "image"
+IMAGE, GEOMETRY = "image", "geometry"
+PICTURES_AT_ONCE = 8
+"""Of one request: the others wait, so that a large form does not use up what all requests share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +100,13 @@ async def detect(
         FactoryError: if no picture could be looked at for the same reason, such as a model that is not served.
     """
     model = choose_detector(platform, question)
-    asked = replace(question, model=model.name, version=str(model.version))
-    deadline = time.monotonic() + question.urgency.timeout_s
-    answers = await asyncio.gather(
-        *(_look(platform, asked, upload, deadline, gone) for upload in uploads), return_exceptions=True
-    )
+    turns = asyncio.Semaphore(PICTURES_AT_ONCE)
+
+    async def look(upload: Upload) -> dict[str, Any]:
+        async with turns:
+            return await _look(platform, question, model, upload, gone)
+
+    answers = await asyncio.gather(*map(look, uploads), return_exceptions=True)
     told: list[dict[str, Any] | FactoryError] = []
     for each in answers:
         if isinstance(each, BaseException) and not isinstance(each, FactoryError):
@@ -100,43 +116,85 @@ async def detect(
 
 
 async def _look(
-    platform: Platform, question: DetectQuestion, upload: Upload, deadline: float, gone: Gone | None
+    platform: Platform, question: DetectQuestion, model: ServedModel, upload: Upload, gone: Gone | None
 ) -> dict[str, Any]:
-    counts = platform.metrics.of_model(str(question.model))
+    counts = platform.metrics.of_model(model.name)
     started = time.perf_counter()
     try:
-        async with platform.darkroom.develop(upload) as pixels:
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                message = "The deadline passed while the picture was decoded."
-                raise DeadlineError(message)
-            result = await platform.engine.infer(
-                str(question.model),
-                {IMAGE: pixels},
-                question.version,
-                urgency=replace(question.urgency, timeout_s=left_s),
-                gone=gone,
+        header = upload.header()
+        with platform.pixels.hold(header.width_px * header.height_px):
+            looked = _Looked(upload)
+            outputs = await platform.engine.run(
+                _pipeline(platform.engine, model), looked, urgency=question.urgency, gone=gone
             )
-            height, width = pixels.shape[:2]
     except FactoryError:
         counts.failed.inc()
         raise
     counts.answered.inc()
     counts.seconds.observe(time.perf_counter() - started)
-    return {"width": width, "height": height, "detections": describe_boxes(result, question)}
+    detections = describe_boxes(outputs, model.manifest.labels, question)
+    return {"width": looked.width_px, "height": looked.height_px, "detections": detections}
 
 
-def describe_boxes(result: Result, question: DetectQuestion) -> list[dict[str, Any]]:
+@dataclass(slots=True)
+class _Looked:
+    """One picture on its way through the stages.
+
+    Attributes:
+        upload: as it came.
+        width_px: as it is shown.
+        height_px: as it is shown.
+        geometry: how its pixels became those of the network's square.
+    """
+
+    upload: Upload
+    width_px: int = 0
+    height_px: int = 0
+    geometry: Array | None = None
+
+    def decode(self) -> dict[str, Array]:
+        """Return the picture as the graph's input."""
+        pixels = self.upload.decode()
+        self.height_px, self.width_px = pixels.shape[:2]
+        return {IMAGE: pixels}
+
+
+def _pipeline(engine: InferenceEngine, model: ServedModel) -> Pipeline:
+    """Return the stages from a picture's bytes to its boxes.
+
+    Decoding and resizing share a thread; the network runs several pictures at once, whatever sizes they had.
+    """
+    if not model.parts:
+        stages = [Stage("decode", _Looked.decode), Stage("whole", model.run, ("decode",))]
+        return Pipeline(model.name, stages, engine.workers)
+    pre, post = model.parts[PRE], model.parts[POST]
+
+    def prepare(looked: _Looked) -> dict[str, Array]:
+        prepared = pre.run(looked.decode())
+        looked.geometry = prepared.pop(GEOMETRY)
+        return prepared
+
+    def finish(raw: dict[str, Array], looked: _Looked) -> dict[str, Array]:
+        assert looked.geometry is not None  # noqa: S101 - the first stage has run
+        return post.run({**raw, GEOMETRY: looked.geometry})
+
+    stages = [
+        Stage("prepare", prepare),
+        Stage("core", engine.queue(model.parts[CORE]), ("prepare",)),
+        Stage("finish", finish, ("core", REQUEST)),
+    ]
+    return Pipeline(model.name, stages, engine.workers)
+
+
+def describe_boxes(
+    outputs: Mapping[str, Array], labels: Sequence[str], question: DetectQuestion
+) -> list[dict[str, Any]]:
     """Return boxes as plain data, best first; the same fields as :class:`contracts.Detection`."""
-    labels = result.model.manifest.labels
-    scores = result.outputs["scores"]  # (box,), best first
+    scores = outputs["scores"]  # (box,), best first
     kept = np.flatnonzero(scores >= question.threshold)[: question.limit]
     return [
         {"label": labels[index], "score": score, "box_xyxy_px": box}
         for index, score, box in zip(
-            result.outputs["classes"][kept].tolist(),
-            scores[kept].tolist(),
-            result.outputs["boxes"][kept].tolist(),
-            strict=True,
+            outputs["classes"][kept].tolist(), scores[kept].tolist(), outputs["boxes"][kept].tolist(), strict=True
         )
     ]

@@ -10,14 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from contracts import FactoryError, OverloadedError
-from gpu import available_threads
 from store import ReleaseStore, Store, wall_clock_ms
 
 from .access import KeyRing
 from .catalogue import Catalogue
 from .engine import InferenceEngine
 from .metrics import Metrics
-from .pictures import Darkroom
+from .pictures import PixelBudget
 from .settings import ServingSettings
 
 STORE_THREADS = 4
@@ -48,8 +47,7 @@ class Platform:
         self.store = Store.open(settings.store_url.get_secret_value(), create=True)
         self.catalogue = Catalogue(self.store)
         self._threads = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="store")
-        self._decoders = ThreadPoolExecutor(settings.threads or available_threads(), thread_name_prefix="decode")
-        self.darkroom = Darkroom(self._decoders)
+        self.pixels = PixelBudget()
         self._waiting = 0
         self._watch: asyncio.Task[None] | None = None
         self._seen = -1
@@ -138,6 +136,5 @@ class Platform:
 
     def _close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
-        self._decoders.shutdown(wait=True, cancel_futures=True)
         self.engine.close()
         self.store.close()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import conditions, potholes, twins, yolox
+from . import conditions, faces, live, potholes, served, twins, yolox
 from .part import Figures, Options, say
 
 
@@ -30,6 +30,9 @@ PARTS: dict[str, Part] = {
     "yolox": Part(yolox.KEYS, yolox.measure),
     "potholes": Part(potholes.KEYS, potholes.measure),
     "conditions": Part(conditions.KEYS, conditions.measure),
+    "served": Part(served.KEYS, served.measure),
+    "live": Part(live.KEYS, live.measure),
+    "faces": Part(faces.KEYS, faces.measure),
 }
 
 

@@ -6,7 +6,7 @@ They are drawings and say so wherever they are shown. A detector that learned fr
 from __future__ import annotations
 
 from .camera import Camera
-from .dataset import DrawingPlan, draw_dataset
+from .dataset import DrawingPlan, draw_dataset, map_on_all_cores
 from .picture import DrawnPicture, draw_scene
 from .scene import LABELS, Light, Scene, Street, Weather, imagine_scene
 from .story import StoryFrame, tell_story
@@ -24,5 +24,6 @@ __all__ = [
     "draw_dataset",
     "draw_scene",
     "imagine_scene",
+    "map_on_all_cores",
     "tell_story",
 ]

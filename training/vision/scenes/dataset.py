@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
+
+from gpu import available_threads
 
 from .picture import DrawnPicture, draw_scene
 from .scene import LABELS, Light, Scene, Weather, imagine_scene
 
 NOTE = "These pictures are drawn by a program. They show no real place, and what learns from them has seen no street.\n"
 _QUALITY = 90
+_WORTH_PROCESSES = 64
+"""Fewer pictures are drawn before another process has started."""
+_Job = TypeVar("_Job")
 _SLICES = {
     "": (Light.DAY, Weather.DRY),
     "night": (Light.NIGHT, Weather.DRY),
@@ -49,9 +57,8 @@ def draw_dataset(folder: Path, plan: DrawingPlan, progress: Callable[[int, int],
         plan: how many of what.
         progress: called with pictures drawn and in all.
     """
-    jobs = list(_jobs(plan))
-    for number, (name, scene) in enumerate(jobs, start=1):
-        write_example(folder, name, draw_scene(scene))
+    jobs = [(folder, name, scene) for name, scene in _jobs(plan)]
+    for number, _ in enumerate(map_on_all_cores(_draw_one, jobs), start=1):
         if progress is not None:
             progress(number, len(jobs))
     counts = {"train": plan.train, "val": plan.validation, "test": plan.test}
@@ -72,13 +79,28 @@ def _jobs(plan: DrawingPlan) -> Iterator[tuple[str, Scene]]:
         return imagine_scene(int(random.integers(2**40)), light=light, weather=weather, empty=empty)
 
     for number in range(plan.train):
-        light = Light.NIGHT if random.random() < 0.35 else Light.DAY  # noqa: PLR2004 - shares of the mixture
+        light = Light.NIGHT if random.random() < 0.45 else Light.DAY  # noqa: PLR2004 - shares of the mixture
         weather = Weather.RAIN if random.random() < 0.35 else Weather.DRY  # noqa: PLR2004 - likewise
         yield f"train/{number:05d}", next_scene(light, weather)
     for split, count in (("val", plan.validation), ("test", plan.test)):
         for name, (light, weather) in _SLICES.items():
             for number in range(count):
                 yield f"{split}{'_' if name else ''}{name}/{number:05d}", next_scene(light, weather)
+
+
+def map_on_all_cores(draw: Callable[[_Job], object], jobs: Sequence[_Job]) -> Iterator[object]:
+    """Draw in several processes where there is enough to draw; yields as jobs are done, in order."""
+    workers = available_threads() if len(jobs) >= _WORTH_PROCESSES else 1
+    if workers == 1:
+        yield from map(draw, jobs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(draw, jobs, chunksize=8)
+
+
+def _draw_one(job: tuple[Path, str, Scene]) -> None:
+    folder, name, scene = job
+    write_example(folder, name, draw_scene(scene))
 
 
 def write_example(folder: Path, name: str, drawn: DrawnPicture) -> None:

@@ -13,6 +13,8 @@ from .scene import Light, Scene, Side, Weather
 
 FAR_M = 90.0
 NEAR_M = 2.4
+_SKY_COARSER = 8
+"""The sky has no edges: it is painted so many times smaller."""
 _FRONTS: tuple[Colour, ...] = (
     (188, 150, 122),
     (204, 190, 166),
@@ -49,14 +51,16 @@ def paint_street(canvas: Canvas, scene: Scene) -> None:
 def _paint_sky(canvas: Canvas, scene: Scene, random: np.random.Generator) -> None:
     top, low = (np.array(colour, np.float64) for colour in _SKIES[scene.light, scene.weather])
     width, height = canvas.colour.size
-    share = np.linspace(0, 1, height)[:, None, None] / max(scene.camera.horizon, 0.1)
-    sky = np.broadcast_to(top + (low - top) * share.clip(0, 1), (height, width, 3)).copy()
+    rows, columns = height // _SKY_COARSER, width // _SKY_COARSER
+    share = np.linspace(0, 1, rows)[:, None, None] / max(scene.camera.horizon, 0.1)
+    sky = np.broadcast_to(top + (low - top) * share.clip(0, 1), (rows, columns, 3))
     if scene.weather is Weather.DRY and scene.light is Light.DAY:
         coarse = Image.fromarray((random.random((5, 9)) * 255).astype(np.uint8))
-        clouds = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC)) / 255.0
+        clouds = np.asarray(coarse.resize((columns, rows), Image.Resampling.BICUBIC)) / 255.0
         cover = ((clouds - 0.55) * 2.2).clip(0, 0.8)[..., None]
         sky = sky * (1 - cover) + 250 * cover
-    canvas.colour.paste(Image.fromarray(sky.clip(0, 255).astype(np.uint8)))
+    smooth = Image.fromarray(sky.clip(0, 255).astype(np.uint8))
+    canvas.colour.paste(smooth.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _paint_fronts(canvas: Canvas, scene: Scene, side: int, random: np.random.Generator) -> None:
