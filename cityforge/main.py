@@ -64,6 +64,9 @@ COMMANDS: dict[str, Entry] = {
     "forecast": Entry(
         "Forecast every sign, or a file of any size.", "cityforge.commands.forecast:forecast", panel=_RUN
     ),
+    "ratios": Entry(
+        "Learn what a detector's scores are worth as evidence.", "cityforge.commands.ratios:ratios", panel=_MODELS
+    ),
     "serve": Entry("Run the platform: serving and runtime.", "cityforge.commands.serve:serve", panel=_RUN),
     "replay": Entry("Post a pack's readings in event time.", "cityforge.commands.replay:replay", panel=_RUN),
     "keys": Entry(
