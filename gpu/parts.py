@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import onnx
 from google.protobuf.message import DecodeError
-from onnx.utils import Extractor
 
 from contracts import ArtefactError
+
+if TYPE_CHECKING:
+    from onnx.utils import Extractor
 
 _BATCH = "batch"
 
@@ -43,6 +45,9 @@ def cut_graph(source: Path, cuts: Mapping[str, Cut]) -> dict[str, bytes]:
     Raises:
         ArtefactError: if the file is no ONNX graph, or lacks a tensor that is cut at.
     """
+    import onnx  # a server without pictures never pays for it
+    from onnx.utils import Extractor
+
     try:
         whole = onnx.load(str(source), load_external_data=False)
         extractor = Extractor(onnx.shape_inference.infer_shapes(whole))

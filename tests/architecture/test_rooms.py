@@ -15,7 +15,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 ROOMS = [package for package in PACKAGES if package != "scenarios"]
 NOT_INSTALLED = {"tests", "benchmarks", "docs", "deploy"}
-LAZY = {"torch", "torchvision", "ultralytics", "mlflow", "ray"}
+LAZY = {"torch", "torchvision", "ultralytics", "mlflow", "ray", "onnx"}
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "misc"}
 MISTAKEN_FOR_YOLOV5 = {"yolo.py", "common.py", "experimental.py"}
 MAXIMUM_FILE_LINES = 500
@@ -66,7 +66,7 @@ def test_modules_have_names_that_say_something():
 
 
 def test_imports_inside_functions_are_for_heavy_packages_alone():
-    """Function-level imports are for torch, ultralytics, mlflow and ray; the command line defers whole rooms."""
+    """Function-level imports are for torch, ultralytics, mlflow, ray and onnx; the command line defers whole rooms."""
     found = {}
     for path in sources(*(room for room in ROOMS if room != "cityforge")):
         for function in ast.walk(ast.parse(path.read_text())):
