@@ -7,6 +7,7 @@ from .dataset import Dataset
 from .disturbance import DisturbanceRule
 from .evaluation import RollingForecasts, Scores, roll, score
 from .fitting import Epoch, Progress, fit
+from .networks import NetworkWindows
 from .pipeline import TrainingResult, evaluate_report, predict_with, train
 from .plots import plot_evaluation, use_chinese_font
 from .recipe import FittingSection, Recipe, load_recipe, parse_recipe
@@ -20,6 +21,7 @@ __all__ = [
     "DisturbanceRule",
     "Epoch",
     "FittingSection",
+    "NetworkWindows",
     "Origins",
     "Progress",
     "Recipe",

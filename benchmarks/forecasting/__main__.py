@@ -8,11 +8,12 @@ import sys
 
 from contracts import FactoryError
 
-from . import etth1, m4_hourly, scale
+from . import etth1, los_loop, m4_hourly, scale
 from .protocol import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
     "etth1": etth1.BENCHMARK,
+    "los_loop": los_loop.BENCHMARK,
     "m4_hourly": m4_hourly.BENCHMARK,
     "scale": scale.BENCHMARK,
 }

@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts import ForecastSpec
+from training import Origins, Series, SeriesBuffer, WindowBatches
+
+from .champion import Champion, Fitted, fit_champion, measure_asking
 from .protocol import Benchmark, Figures, ProtocolError, check_baseline, data_file
 
 HORIZONS = (96, 192, 336, 720)
@@ -21,6 +25,24 @@ PUBLISHED_REPEAT = {
 """The last value repeated: Zeng et al., 2023, "Are Transformers Effective for Time Series Forecasting?", table 2. The
 table was made in batches of 32 whose incomplete last one was dropped."""
 DROPPED_BATCH = 32
+
+CONTEXT = 720
+_RIDGE = {
+    "look_backs": [336, 504, 720],
+    "penalties": [0.03, 0.3, 3.0],
+    "criterion": "mse",
+    "blend": 5,
+    "centred": True,
+    "refit": False,
+}
+CHAMPION = Champion(
+    "ensemble",
+    {"members": [{"family": "ridge", "options": {**_RIDGE, "scaled": scaled}} for scaled in (False, True)]},
+)
+MISSING = 0.3
+"""Share of readings that are struck out to see what missing values cost."""
+MISSING_CHAMPION = Champion("ridge", {"look_backs": [336], "centred": True, "refit": False, "season": 24})
+ONE_HORIZON = 96
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +57,12 @@ def measure(arguments: argparse.Namespace) -> Figures:
     table = Table.read(data_file(arguments, "etth1", "ETTh1.csv"), arguments.split or STANDARD_SPLIT)
     if arguments.file is None and arguments.split is None:
         check_baseline(PUBLISHED_REPEAT, measure_repeat(table, DROPPED_BATCH))
-    return {**measure_repeat(table)}
+    figures: Figures = {**measure_repeat(table)}
+    scores = [measure_horizon(table, horizon) for horizon in HORIZONS]
+    for horizon, score in zip(HORIZONS, scores, strict=True):
+        figures |= {f"{name}_{horizon}": value for name, value in score.items()}
+    averages = {f"{name}_avg": float(np.mean([score[name] for score in scores])) for name in scores[0]}
+    return {**figures, **averages, **measure_missing(table)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +100,29 @@ class Table:
         train = values[: ends[0]]
         return cls((values - train.mean(0)) / train.std(0), *(int(end) for end in ends))
 
+    def windows(self, horizon: int, context: int = CONTEXT, missing: float = 0.0) -> tuple[WindowBatches, ...]:
+        """Return train, validation and test windows.
+
+        Args:
+            horizon: steps that are forecast.
+            context: steps that are seen; windows of train lie in the train rows, others look back beyond theirs.
+            missing: share of the readings that are struck out at random, in the targets of the test alone not.
+        """
+        spec = ForecastSpec(context=context, horizon=horizon, interval_s=3600, quantiles=(0.05, 0.5, 0.95))
+        struck = np.random.default_rng(0).random(self.values.shape) < missing
+        seen = SeriesBuffer(_as_series(np.where(struck, np.nan, self.values)), spec)
+        whole = SeriesBuffer(_as_series(self.values), spec)
+        starts = (context, self.train_end, self.validation_end)
+        ends = (self.train_end, self.validation_end, self.test_end)
+        return tuple(
+            WindowBatches(
+                seen,
+                whole if start == self.validation_end else seen,
+                [Origins(number, start, end - horizon) for number in range(self.values.shape[1])],
+            )
+            for start, end in zip(starts, ends, strict=True)
+        )
+
     def targets(self, horizon: int) -> NDArray[np.float64]:
         """Return every full window of the test rows, shape ``(origin, series, horizon)``."""
         test = self.values[self.validation_end : self.test_end]
@@ -90,6 +140,44 @@ def measure_repeat(table: Table, batch: int = 1) -> dict[str, float]:
         figures[f"repeat_mse_{horizon}"] = float(np.square(error).mean())
         figures[f"repeat_mae_{horizon}"] = float(np.abs(error).mean())
     return figures
+
+
+def measure_horizon(table: Table, horizon: int) -> dict[str, float]:
+    """Return the champion's figures at a horizon, those with the incomplete last batch dropped beside them."""
+    train, validation, test = table.windows(horizon)
+    fitted = fit_champion(CHAMPION, test.spec, train, validation)
+    errors = _errors(fitted, test).reshape(table.values.shape[1], -1, horizon)  # (series, origin, horizon)
+    dropped = errors[:, : errors.shape[1] // DROPPED_BATCH * DROPPED_BATCH]
+    return {
+        "mse": float(np.square(errors).mean()),
+        "mae": float(np.abs(errors).mean()),
+        "drop_last_mse": float(np.square(dropped).mean()),
+        "drop_last_mae": float(np.abs(dropped).mean()),
+        "validation_mse": float(np.square(_errors(fitted, validation)).mean()),
+        "fit_s": fitted.fit_s,
+        "parity": fitted.parity,
+        "predict_1_ms": measure_asking(fitted, test.take(np.arange(1))),
+    }
+
+
+def measure_missing(table: Table) -> Figures:
+    """Return what it costs when 30 % of the readings are missing, in fitting and in asking; test targets are full."""
+    maes = []
+    for share in (0.0, MISSING):
+        train, validation, test = table.windows(ONE_HORIZON, 336, share)
+        fitted = fit_champion(MISSING_CHAMPION, test.spec, train, validation)
+        maes.append(float(np.abs(_errors(fitted, test)).mean()))
+    return {"missing_30_mae": maes[1], "missing_30_mae_ratio": maes[1] / maes[0]}
+
+
+def _errors(fitted: Fitted, windows: WindowBatches) -> NDArray[np.float64]:
+    """Return actual less forecast of every window, shape ``(window, horizon)``."""
+    parts = [batch.target.numpy() - fitted.ask(batch)[:, :, 1].astype(np.float64) for batch in windows]
+    return np.concatenate(parts)
+
+
+def _as_series(values: NDArray[np.float64]) -> list[Series]:
+    return [Series(str(i), 0, 3600, values[:, i].astype(np.float32)) for i in range(values.shape[1])]
 
 
 def _parse_split(text: str) -> tuple[int, int, int]:

@@ -15,8 +15,10 @@ from .forecaster import (
     Options,
     forecast_signature,
 )
+from .graph_linear import GraphLinear, GraphLinearOptions
 from .linear import DLinear, LinearOptions, NLinear
 from .losses import LossUnit, pinball_loss
+from .network import NetworkOptions, adjacency, fill_network
 from .neural import NeuralForecaster, NeuralOptions, Scaling
 from .nhits import NHits, NHitsOptions
 from .patchtst import PatchTST, PatchTSTOptions
@@ -26,9 +28,17 @@ from .scaling import fill_gaps, mask_outliers, window_mean, window_median, windo
 from .seasonal_adjustment import SeasonalAdjustmentOptions, SeasonallyAdjusted
 from .seasonal_naive import SeasonalNaive, SeasonalNaiveOptions
 from .spiking import SpikeCount, Spiking, SpikingOptions
+from .tgcn import TGCN, TGCNOptions
 from .tide import Tide, TideOptions
 
 __all__ = [
+    "NetworkOptions",
+    "adjacency",
+    "fill_network",
+    "GraphLinear",
+    "GraphLinearOptions",
+    "TGCN",
+    "TGCNOptions",
     "NHits",
     "NHitsOptions",
     "PatchTST",

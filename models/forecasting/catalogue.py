@@ -14,6 +14,7 @@ from contracts import ConfigurationError, ForecastSpec, ModelError, Problem
 from .composite import CompositeForecaster, CompositeOptions
 from .ensemble import Ensemble
 from .forecaster import Forecaster
+from .graph_linear import GraphLinear
 from .linear import DLinear, NLinear
 from .nhits import NHits
 from .patchtst import PatchTST
@@ -21,6 +22,7 @@ from .ridge import Ridge
 from .seasonal_adjustment import SeasonallyAdjusted
 from .seasonal_naive import SeasonalNaive
 from .spiking import Spiking
+from .tgcn import TGCN
 from .tide import Tide
 
 ENTRY_POINT_GROUP = "cityforge.forecasters"
@@ -35,6 +37,8 @@ _BUILT_IN: tuple[type[Forecaster], ...] = (
     NHits,
     PatchTST,
     Spiking,
+    GraphLinear,
+    TGCN,
     Ensemble,
     SeasonallyAdjusted,
 )

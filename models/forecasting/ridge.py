@@ -48,6 +48,7 @@ class RidgeOptions(Options):
         hour_harmonics: order of a daily profile of the local hour; needs a calendar. 0 leaves it out.
         criterion: what validation judges by.
         refit: solve the chosen candidate again on train and validation together.
+        centred: leave the middle line at the fitted forecast, instead of moving it by the median validation error.
         recalibrate: take the errors for the quantiles after the refit, not before it: sharper, and fair only where
             the windows far outnumber the coefficients.
     """
@@ -62,6 +63,7 @@ class RidgeOptions(Options):
     hour_harmonics: int = Field(default=0, ge=0, le=12)
     criterion: Criterion = Criterion.MAE
     refit: bool = True
+    centred: bool = False
     recalibrate: bool = False
 
 
@@ -104,12 +106,12 @@ class Ridge(ClosedFormForecaster):
         best = losses.argsort()[: self.settings.blend].tolist()
         self._chosen = tuple(candidates[index] for index in best)
         self.weight.copy_(weights[best].mean(0))
-        self.residuals.fit(torch.cat([self._errors(batch) for batch in validation]))
+        self.residuals.fit(torch.cat([self._errors(batch) for batch in validation]), centred=self.settings.centred)
         if self.settings.refit:
             moments.merge(self._collect(validation))
             self.weight.copy_(self._blend(moments))
         if self.settings.recalibrate:
-            self.residuals.fit(torch.cat([self._errors(batch) for batch in validation]))
+            self.residuals.fit(torch.cat([self._errors(batch) for batch in validation]), centred=self.settings.centred)
 
     def describe(self) -> dict[str, float | int | str]:
         """Return the settings that validation chose."""
