@@ -17,6 +17,7 @@ from training import Origins, Series, SeriesBuffer, WindowBatches
 
 from .champion import Champion, Fitted, fit_champion, measure_asking
 from .m4_metrics import INTERVAL, Array, score, seasonal_naive, seasonal_scale
+from .peers import run_peers
 from .protocol import Benchmark, Figures, ProtocolError, check_baseline, data_file
 
 SEASON, WEEK, HORIZON, CONTEXT = 24, 168, 48, 336
@@ -52,6 +53,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--file", type=Path, help="another file of the same shape: a row a series, its name first")
     parser.add_argument("--split", type=Path, help="the file of what came after, a row a series (default: last 48)")
     parser.add_argument("--seeds", type=int, default=1, help="how many times the champion is fitted, each from its own")
+    parser.add_argument("--peers", action="store_true", help="run the peers too (make peers-forecasting first)")
+    parser.add_argument("--budget-s", type=float, default=60.0, help="seconds that each neural peer may be fitted")
     parser.add_argument("--validation", action="store_true", help="hold out the last 48 hours before the test instead")
 
 
@@ -68,6 +71,7 @@ def measure(arguments: argparse.Namespace) -> Figures:
     figures: Figures = {**naive, **{key: float(np.mean([run[key] for run in scores])) for key in scores[0]}}
     if arguments.seeds > 1:
         figures["owa_spread"] = float(np.std([run["owa"] for run in scores], ddof=1))
+    figures |= measure_peers(panel, arguments.budget_s) if arguments.peers else {}
     return {
         **figures,
         "fit_s": float(np.mean([fitted.fit_s for fitted in runs])),
@@ -126,6 +130,21 @@ def score_panel(fitted: Fitted, panel: Panel) -> dict[str, float]:
     quantiles = fitted.ask(panel.ends()).astype(np.float64)
     low, median, high = (quantiles[:, :, level] for level in range(3))
     return score(panel.actual, median, (low, high), panel.series, SEASON)
+
+
+def measure_peers(panel: Panel, budget_s: float) -> Figures:
+    """Return the peers' figures, fitted and asked on the same machine; the fastest neural one is the one to beat."""
+    peers = run_peers(panel.series, horizon=HORIZON, season=SEASON, context=CONTEXT, budget_s=budget_s)
+    figures: Figures = {}
+    for peer in peers:
+        owa = score(panel.actual, peer.forecast, (peer.forecast, peer.forecast), panel.series, SEASON)["owa"]
+        figures |= {f"{peer.name}_owa": owa, f"{peer.name}_fit_s": peer.fit_s}
+        figures |= {f"{peer.name}_predict_414_ms": peer.predict_all_ms, f"{peer.name}_predict_1_ms": peer.predict_1_ms}
+    neural = [peer for peer in peers if peer.neural]
+    if neural:
+        figures["peer_predict_414_ms"] = min(peer.predict_all_ms for peer in neural)
+        figures["peer_predict_1_ms"] = min(peer.predict_1_ms for peer in neural)
+    return figures
 
 
 def measure_seasonal_naive(panel: Panel) -> dict[str, float]:
