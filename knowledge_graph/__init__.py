@@ -28,6 +28,7 @@ from .schema import (
     schema_text,
     with_modeline,
 )
+from .sweep import RuleSweep, Swept
 from .tables import DecisionTable, HitPolicy, make_table
 from .trials import TestReport, TestResult, run_rule_tests
 
@@ -55,6 +56,8 @@ __all__ = [
     "Posterior",
     "Rule",
     "RuleSet",
+    "RuleSweep",
+    "Swept",
     "TestReport",
     "TestResult",
     "Verdicts",

@@ -25,6 +25,7 @@ from .facts import Fact
 from .reasoning import Judgement, judge
 from .ruleset import Rule, RuleSet
 from .statements import Statement, statement_of_evidence, statement_of_fact
+from .sweep import RuleSweep
 from .templates import Template, build_template, group_of
 from .watching import PlaceWatch, is_effective, local_date
 
@@ -235,6 +236,18 @@ class CompiledRules:
         statements = self._statements(template, own, [fact for fact in facts if fact.risk == risk])
         lowest = min(template.rule.words.levels.values(), key=lambda words: words.bar)
         return rank_checks(template, statements, cost=lowest.cost, loss=lowest.loss)
+
+    def sweep(self, risk: str) -> RuleSweep:
+        """Return a rule over all its places at once, for backtests.
+
+        Raises:
+            KnowledgeError: if there is no such rule, or it has too many entries.
+        """
+        if risk not in self.templates:
+            known = ", ".join(sorted(self.templates)) or "none"
+            message = f"No rule {risk!r} is evaluated. Rules that are: {known}."
+            raise KnowledgeError(message)
+        return RuleSweep(self.templates[risk], self.ruleset)
 
     def _statements(self, template: Template, evidence: Sequence[Evidence], facts: Sequence[Fact]) -> list[Statement]:
         return [

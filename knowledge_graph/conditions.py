@@ -20,7 +20,8 @@ from .ruleset import Condition
 
 Memory = dict[str, Any]
 MAXIMUM_KEPT = 10_000
-_NIGHT_COVERAGE = 0.5
+NIGHT_COVERAGE = 0.5
+"""Share of a night that must have been read for its minimum to be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Watcher:
         state["last"] = time_ms
         compared = self._transform(state, time_ms, value)
         answer = None if compared is None else self._decide(state, time_ms, compared)
-        return (answer if self._asked(time_ms) else None), state
+        return (answer if is_asked(self.condition, time_ms, self.zone) else None), state
 
     def _wake(self, state: Memory) -> None:
         """Forget what a silence has made unknown; nights outlive a silent day, hits their window."""
@@ -92,7 +93,7 @@ class Watcher:
         last = memory.get("last", time_ms) if value is None else time_ms
         holds = time_ms - last >= self.condition.window_ms
         answer = Answer(holds, last + self.condition.window_ms if holds else time_ms, value)
-        return (answer if self._asked(time_ms) else None), {"last": last}
+        return (answer if is_asked(self.condition, time_ms, self.zone) else None), {"last": last}
 
     def _transform(self, state: Memory, time_ms: int, value: float) -> float | None:
         match self.condition.transform:
@@ -150,7 +151,7 @@ class Watcher:
             return
         first, last = self.condition.night or (0, 0)
         length_ms = ((last - first) % (24 * 60)) * 60_000
-        if night["count"] * self.interval_ms < _NIGHT_COVERAGE * length_ms:
+        if night["count"] * self.interval_ms < NIGHT_COVERAGE * length_ms:
             return
         known = state.get("last_night")
         if known is not None and date.fromisoformat(night["day"]) - date.fromisoformat(known["day"]) > timedelta(
@@ -189,16 +190,16 @@ class Watcher:
         enough = len(hits) >= self.condition.count
         return Answer(enough, hits[-self.condition.count] if enough else time_ms, compared)
 
-    def _asked(self, time_ms: int) -> bool:
-        """Return whether the season and the hours are such that the condition is asked at all."""
-        condition = self.condition
-        if condition.hours is None and condition.season is None:
-            return True
-        local = from_ms(time_ms).astimezone(self.zone)
-        minute, day = local.hour * 60 + local.minute, (local.month, local.day)
-        in_hours = condition.hours is None or _between(minute, *condition.hours, last_included=False)
-        in_season = condition.season is None or _between(day, *condition.season, last_included=True)
-        return in_hours and in_season
+
+def is_asked(condition: Condition, time_ms: int, zone: ZoneInfo) -> bool:
+    """Return whether the season and the hours are such that a condition is asked at all."""
+    if condition.hours is None and condition.season is None:
+        return True
+    local = from_ms(time_ms).astimezone(zone)
+    minute, day = local.hour * 60 + local.minute, (local.month, local.day)
+    in_hours = condition.hours is None or _between(minute, *condition.hours, last_included=False)
+    in_season = condition.season is None or _between(day, *condition.season, last_included=True)
+    return in_hours and in_season
 
 
 def _between(value: Any, first: Any, last: Any, *, last_included: bool) -> bool:

@@ -48,7 +48,7 @@ def judge(template: Template, statements: Sequence[Statement], bar: float) -> Ju
     without = [tuple(ledger.counted([index])) for index in counted]
     found = _log_odds(template, statements, [*prefixes, *without])
     steps = np.concatenate([alone[:1], found[: len(counted)]])
-    left_out = _probability(found[len(counted) :])
+    left_out = probability_of(found[len(counted) :])
     contributions = tuple(
         Contribution(
             node=statements[index].node,
@@ -59,9 +59,9 @@ def judge(template: Template, statements: Sequence[Statement], bar: float) -> Ju
         )
         for position, index in enumerate(counted)
     )
-    probability = float(_probability(steps[-1:])[0])
+    probability = float(probability_of(steps[-1:])[0])
     explanation = Explanation(
-        prior=float(_probability(steps[:1])[0]),
+        prior=float(probability_of(steps[:1])[0]),
         posterior=probability,
         contributions=contributions,
         counterfactual=_counterfactual(template, ledger, counted, bar) if probability > bar else None,
@@ -110,7 +110,43 @@ def _log_odds(
     return log_odds
 
 
-def _probability(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+def log_odds_of(
+    template: Template,
+    statements: Sequence[Statement],
+    vectors: Sequence[NDArray[np.float64]],
+    selection: Sequence[int],
+    cases: int,
+) -> NDArray[np.float64]:
+    """Return the risk's log-odds of many cases in which the same statements count.
+
+    Args:
+        template: the risk's graph.
+        statements: what each statement bears on, and how.
+        vectors: of each statement, shape ``(states, cases)``, or ``(states, 1)`` where all cases say the same.
+        selection: the statements that count.
+        cases: how many.
+
+    Raises:
+        KnowledgeError: if they cannot all be true.
+    """
+    likelihoods: dict[str, NDArray[np.float64]] = {}
+    priors: dict[str, NDArray[np.float64]] = {}
+    for index in sorted(selection):
+        target, vector = statements[index].target, vectors[index]
+        if statements[index].sets_prior:
+            priors[target] = vector
+        else:
+            likelihoods[target] = likelihoods[target] * vector if target in likelihoods else vector
+    log_odds, possible = template.log_odds(likelihoods, priors, cases)
+    if not possible.all():
+        nodes = ", ".join(sorted({statements[index].node for index in selection}))
+        message = f"The evidence on {nodes} cannot all be true in {template.rule.id!r}. Check which of them is wrong."
+        raise KnowledgeError(message)
+    return log_odds
+
+
+def probability_of(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probability of log-odds."""
     return np.asarray(np.exp(-np.logaddexp(0, -log_odds)))
 
 
@@ -145,7 +181,7 @@ def _silence(
     removed: list[int] = []
     while True:
         counted = ledger.counted(removed)
-        probability = float(_probability(_log_odds(template, ledger.statements, [tuple(counted)]))[0])
+        probability = float(probability_of(_log_odds(template, ledger.statements, [tuple(counted)]))[0])
         if probability <= bar:
             return probability, tuple(removed)
         remaining = [index for index in counted if index in own]

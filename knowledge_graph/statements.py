@@ -182,6 +182,38 @@ class Ledger:
         return -float(self._strength[index]), statement.node, statement.evidence.group, statement.evidence.value
 
 
+def count_in_many(statements: Sequence[Statement], strength: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which statements count in each of many cases at one instant, as :meth:`Ledger.counted` does for one.
+
+    Args:
+        statements: the same in all cases, but for their numbers.
+        strength: how far each alone moves the log-odds, shape ``(statements, cases)``.
+    """
+    columns = np.arange(strength.shape[1])
+    hard = np.array([statement.hard for statement in statements], bool)
+    group = np.unique([statement.evidence.group for statement in statements], return_inverse=True)[1]
+    kept = np.ones(strength.shape, bool)
+    best: dict[str, NDArray[np.int64]] = {}
+    fixing = [i for i, statement in enumerate(statements) if statement.sets_prior or statement.hard]
+    for index in fixing:
+        other = best.setdefault(statements[index].target, np.full(columns.size, index))
+        own, its = strength[index], strength[other, columns]
+        stronger = (own > its) | ((own == its) & (group[index] > group[other]))
+        surer = (hard[index] & ~hard[other]) | ((hard[index] == hard[other]) & stronger)
+        best[statements[index].target] = np.where(surer, index, other)
+    for index in fixing:
+        kept[index] = best[statements[index].target] == index
+    counted = np.zeros(strength.shape, bool)
+    sources = _sources(statements)
+    for source in dict.fromkeys(sources):
+        members = [i for i, own in enumerate(sources) if own == source]
+        members.sort(key=lambda i: (statements[i].node, statements[i].evidence.group))
+        ranked = np.where(kept[members], strength[members], -1.0)
+        chosen = np.asarray(members)[ranked.argmax(axis=0)]  # the first of equals: the rank's own order
+        counted[chosen, columns] = kept[chosen, columns]
+    return counted
+
+
 def _sources(statements: Sequence[Statement]) -> list[int]:
     """Number the sources: statements that share a group or a sign, directly or through others, are one."""
     parent = list(range(len(statements)))

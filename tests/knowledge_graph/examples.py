@@ -49,6 +49,10 @@ SIGNS = SignCatalogue(
         sign("tide_m", "m"),
         sign("flow.a", "l/s", interval_s=3600, dimension="flow"),
         sign("flow.b", "l/s", place="east.b", interval_s=3600, dimension="flow"),
+        sign("depth.a", "cm", interval_s=3600, dimension="depth"),
+        sign("depth.b", "cm", place="east.b", interval_s=3600, dimension="depth"),
+        sign("wind.a", "m/s", interval_s=3600, dimension="wind"),
+        sign("wind.b", "m/s", place="east.b", interval_s=3600, dimension="wind"),
     ]
 )
 
