@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from .anomaly import fit_shape, likelihood_ratio
 from .calibration import calibrate, calibration_key
+from .desk import Desk
 from .engine import Assignment, ForecastRequest, Outcome, WarningConfiguration, WarningEngine
+from .episodes import Ruling
 from .policy import AnomalyPolicy, BudgetPolicy, CalibrationPolicy, WarningPolicy
 from .presence import Presence, PresenceModel, RatioCurve, ScoreRatios, fit_ratio
 from .watermarks import CLOCK_KEY
@@ -19,12 +21,14 @@ __all__ = [
     "Assignment",
     "BudgetPolicy",
     "CalibrationPolicy",
+    "Desk",
     "ForecastRequest",
     "Outcome",
     "Presence",
     "PresenceModel",
     "RatioCurve",
     "ScoreRatios",
+    "Ruling",
     "WarningConfiguration",
     "WarningEngine",
     "WarningPolicy",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .backtest import Backtest, backtest
 from .configuration import assign, compile_packs, configure, read_policy
 from .questions import Answer, LocalModels, Respondent
+from .rule_backtest import Past, RuleBacktest, backtest_rules
 from .runtime import run_runtime
 from .settings import RuntimeSettings, read_settings
 from .silence import Finding, explain_silence
@@ -15,11 +16,14 @@ __all__ = [
     "Backtest",
     "Finding",
     "LocalModels",
+    "Past",
     "Respondent",
+    "RuleBacktest",
     "RuntimeSettings",
     "RuntimeStatus",
     "assign",
     "backtest",
+    "backtest_rules",
     "compile_packs",
     "configure",
     "explain_silence",

@@ -16,7 +16,7 @@ from knowledge_graph import CompiledRules
 
 from .examples import HOUR_MS, NOON_MS, compiled, rule_text
 
-STEPS = 120
+STEPS = 72
 CONDITIONS = {
     "plain": '{source: flow, "<": 40}',
     "held": '{source: flow, ">=": 60, for: 3h}',
@@ -57,7 +57,7 @@ def random_world(seed: int) -> dict[str, Any]:
     flow[random.random(flow.shape) < 0.3] = 55.0
     for series in (flow, depth):
         series[random.random(series.shape) < 0.15] = np.nan
-    flow[40:50, 0] = np.nan
+    flow[40:48, 0] = np.nan
     ahead = np.where(random.random(flow.shape) < 0.6, random.random(flow.shape), np.nan)
     shock, drift = (
         np.where(random.random(flow.shape) < 0.6, np.exp(random.normal(0, 3, flow.shape)), np.nan) for _ in range(2)
@@ -100,7 +100,7 @@ def live(rules: CompiledRules, world: dict[str, Any]) -> tuple[np.ndarray, np.nd
     return probability, fired, spoke
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=st.integers(0, 10_000), cut=st.integers(1, STEPS - 1))
 def test_a_sweep_equals_live_assessment_to_the_last_bit(tmp_path_factory: Any, seed: int, cut: int) -> None:
     rules = compiled(tmp_path_factory.mktemp("rules"), RULE)
