@@ -30,7 +30,7 @@ from .schema import (
 )
 from .sweep import RuleSweep, Swept
 from .tables import DecisionTable, HitPolicy, make_table
-from .trials import TestReport, TestResult, run_rule_tests
+from .trials import TestReport, TestResult, play, run_rule_tests
 
 __all__ = [
     "Interview",
@@ -62,6 +62,7 @@ __all__ = [
     "TestResult",
     "Verdicts",
     "check",
+    "play",
     "format_document",
     "PROCEDURE_SCHEMA",
     "RULE_SCHEMA",

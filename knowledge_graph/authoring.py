@@ -91,6 +91,8 @@ class SignWords(_Words):
         tolerance: how far a stuck value may wander.
         absent: true when nothing usable came for this long.
         sequence: names of other entries that must come true in this order.
+        every: names of other entries that must hold together (``all``).
+        unless: names of other entries none of which may hold; only with ``all``.
         season: only between these days of the year, such as ``06-01..09-30``.
         hours: only at this local time of day.
         use: what a model brings: ``prior`` (a forecast's exceedance), ``shock`` or ``drift`` (an anomaly's likelihood
@@ -119,6 +121,8 @@ class SignWords(_Words):
     tolerance: Quantity = 0.0
     absent: str | None = None
     sequence: tuple[Name, ...] | None = Field(default=None, min_length=2, max_length=8)
+    every: tuple[Name, ...] | None = Field(default=None, alias="all", min_length=1, max_length=64)
+    unless: tuple[Name, ...] = Field(default=(), max_length=64)
     below: Quantity | None = Field(default=None, alias="<")
     at_most: Quantity | None = Field(default=None, alias="<=")
     above: Quantity | None = Field(default=None, alias=">")
@@ -161,8 +165,9 @@ class CauseWords(_Words):
     """One cause: of ten such events, how many bring the risk?
 
     Attributes:
-        yes: in how many the risk followed.
+        yes: in how many the risk followed; left out where the rule combines by weights or by a full table.
         of: of how many.
+        weight: how much it counts beside the others, where the rule says ``combine: ranked``.
         reading: ``compound`` counts every case after the cause, whatever else was at work; ``alone`` counts only what
             the cause itself brought.
         prior: how often the cause is there when nothing is known of it.
@@ -172,8 +177,9 @@ class CauseWords(_Words):
         basis: citation, or ``E``.
     """
 
-    yes: float = Field(ge=0)
-    of: float = Field(gt=0, le=1e9)
+    yes: float | None = Field(default=None, ge=0)
+    of: float | None = Field(default=None, gt=0, le=1e9)
+    weight: float | None = Field(default=None, gt=0, le=1e6)
     reading: Literal["compound", "alone"] = "compound"
     prior: Frequency | None = None
     when: str | None = Field(default=None, max_length=200)
@@ -183,15 +189,65 @@ class CauseWords(_Words):
 
     @property
     def rate(self) -> float:
-        """The share, within [0, 1]."""
-        return self.yes / self.of
+        """The share, within [0, 1]; 0 where the cause alone claims nothing."""
+        return self.yes / self.of if self.yes is not None and self.of is not None else 0.0
 
     @model_validator(mode="after")
     def _check_share(self) -> CauseWords:
+        if (self.yes is None) != (self.of is None):
+            message = "a frequency needs both 'yes' and 'of'"
+            raise ValueError(message)
+        if self.yes is not None and self.of is not None and self.yes > self.of:
+            message = f"{self.yes:g} of {self.of:g} is more than all"
+            raise ValueError(message)
+        return self
+
+
+class RankedWords(_Words):
+    """How weighted causes make the risk more likely: Fenton, Neil and Caballero (2007), truncated normal.
+
+    Attributes:
+        spread: standard deviation around the weighted mean, on a scale from 0 (no cause) to 1 (all of them).
+        mean: ``weighted`` mean of the causes, or the ``least`` or ``most`` of them, weights counting.
+    """
+
+    spread: float = Field(gt=0, le=10)
+    mean: Literal["weighted", "least", "most"] = "weighted"
+
+
+class TableRowWords(_Words):
+    """One row of a full table: exactly these causes are there; of so many such cases, how many bring the risk?
+
+    Attributes:
+        when: names of the causes that are there; the others are not.
+        yes: in how many the risk followed.
+        of: of how many.
+        basis: citation, or ``E``.
+    """
+
+    when: tuple[Name, ...] = Field(min_length=1, max_length=16)
+    yes: float = Field(ge=0)
+    of: float = Field(gt=0, le=1e9)
+    basis: str = Field(default="E", max_length=300)
+
+    @model_validator(mode="after")
+    def _check_share(self) -> TableRowWords:
         if self.yes > self.of:
             message = f"{self.yes:g} of {self.of:g} is more than all"
             raise ValueError(message)
         return self
+
+
+class DecisionWords(_Words):
+    """A statutory decision table over entries under ``signs`` that compare with nothing.
+
+    Attributes:
+        hit: what several rows that hold mean, by the names of DMN.
+        rows: entry → cell such as ``>= 80``, ``[35..50)`` or ``-``; ``law`` names what fires, ``none`` for nothing.
+    """
+
+    hit: Literal["unique", "any", "first", "collect"] = "unique"
+    rows: tuple[dict[Name, Quantity], ...] = Field(min_length=1, max_length=200)
 
 
 class InhibitorWords(_Words):
@@ -305,13 +361,18 @@ class RuleWords(_Words):
         at: places it applies to; default the places of its signs.
         signs: conditions and evidence by name.
         risk: name of the risk's node.
-        combine: ``any`` cause may bring the risk (noisy-OR) or ``all`` are needed (noisy-AND).
+        combine: ``any`` cause may bring the risk (noisy-OR), ``all`` are needed (noisy-AND), they are ``ranked`` by
+            weight, or a full ``table`` says it.
         causes: what brings it.
+        ranked: how weights combine, with ``combine: ranked``.
+        table: a row for each combination of causes, with ``combine: table``; with none of them the leak counts.
         inhibits: what holds it off.
         leak: how often it comes without any named cause, within the horizon at one place.
+        base_rate: how often it comes at all; what the rule claims without any evidence is checked against it.
         horizon: every probability is of an onset within it.
         levels: level → cost and loss.
         laws: statutory rules by name.
+        tables: statutory decision tables by name.
         do: id of the procedure.
         quiet: how long it must be under the bar before an episode closes.
         cause: id of the shared cause that groups episodes into incidents; default the risk.
@@ -330,13 +391,17 @@ class RuleWords(_Words):
     at: tuple[Identifier, ...] | None = Field(default=None, min_length=1)
     signs: dict[Name, SignWords] = Field(default_factory=dict, max_length=64)
     risk: Name
-    combine: Literal["any", "all"] = "any"
+    combine: Literal["any", "all", "ranked", "table"] = "any"
     causes: dict[Name, CauseWords] = Field(default_factory=dict, max_length=64)
+    ranked: RankedWords | None = None
+    table: tuple[TableRowWords, ...] = Field(default=(), max_length=1024)
     inhibits: dict[Name, InhibitorWords] = Field(default_factory=dict, max_length=16)
     leak: Frequency
+    base_rate: Frequency | None = None
     horizon: str
     levels: dict[Literal["blue", "yellow", "orange", "red"], LevelWords] = Field(min_length=1)
     laws: dict[Name, LawWords] = Field(default_factory=dict, max_length=32)
+    tables: dict[Name, DecisionWords] = Field(default_factory=dict, max_length=8)
     do: Identifier
     quiet: str = "1h"
     cause: Identifier | None = None

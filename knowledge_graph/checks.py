@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contracts import Level, Problem
 
 from .authoring import CauseWords, InhibitorWords, RuleWords, SignWords
+from .combining import verify_combination
 from .documents import Document
 from .ruleset import Rule
 
@@ -20,7 +21,7 @@ def verify(rule: Rule, document: Document) -> Iterator[Problem]:
     yield from _verify_levels(words, document)
     yield from _verify_causes(words, document)
     for name, entry in words.signs.items():
-        yield from _verify_entry(name, entry, words, document)
+        yield from _verify_entry(name, entry, rule, document)
     yield from _verify_groups(rule, document)
     yield from _verify_tests(rule, document)
     if words.effective_from and words.effective_until and words.effective_from > words.effective_until:
@@ -44,23 +45,23 @@ def _verify_causes(words: RuleWords, document: Document) -> Iterator[Problem]:
     leak = words.leak.rate
     if leak >= 1:
         yield Problem(document.where(("leak",)), "the risk always comes.", "Give the leak a share below one.")
+    yield from verify_combination(words, document)
     for name, cause in words.causes.items():
         where = document.where(("causes", name))
-        if cause.reading == "compound" and cause.rate < leak:
+        if cause.yes is not None and cause.reading == "compound" and cause.rate < leak:
             message = f"{name!r} brings the risk in {cause.rate:.3g}, less than the leak of {leak:.3g}."
             yield Problem(where, message, "Raise it, lower the leak, or say 'reading: alone'.")
         if name in words.inhibits:
             yield Problem(where, f"{name!r} is a cause and an inhibitor.", "Give the two different names.")
         if name == words.risk:
             yield Problem(where, f"{name!r} causes itself.", "A loop goes only through another rule's earlier answer.")
-    if words.combine == "all" and len(words.causes) < 2:  # noqa: PLR2004 - "all" of one is no combination
-        yield Problem(document.where(("combine",)), "'all' needs two causes.", "Add a cause or say 'combine: any'.")
     for name in {words.risk} & (set(words.inhibits) | set(words.signs)):
         message = f"the name {name!r} of the risk is used twice."
         yield Problem(document.where(("risk",)), message, "Give the risk's node a name of its own.")
 
 
-def _verify_entry(name: str, entry: SignWords, words: RuleWords, document: Document) -> Iterator[Problem]:
+def _verify_entry(name: str, entry: SignWords, rule: Rule, document: Document) -> Iterator[Problem]:
+    words = rule.words
     where = document.where(("signs", name))
     is_root = name in words.causes or name in words.inhibits
     tells = entry.seen is not None or entry.otherwise is not None
@@ -74,7 +75,7 @@ def _verify_entry(name: str, entry: SignWords, words: RuleWords, document: Docum
         and not {0.0, 1.0}.isdisjoint({entry.seen.rate, entry.otherwise.rate})
     ):
         yield Problem(where, f"{name!r} claims certainty.", "Let both shares lie between none and all.")
-    if entry.brought is None and not is_root and not tells and entry.law is None and not _in_sequence(name, words):
+    if entry.brought is None and not is_root and not tells and entry.law is None and not _is_used(name, rule, document):
         message = f"{name!r} reaches no node."
         yield Problem(where, message, "Give it seen and otherwise, name it under causes, or give it a law.")
     if entry.brought in {"shock", "drift", "ratio"} and (tells or entry.prior is not None):
@@ -88,8 +89,14 @@ def _verify_entry(name: str, entry: SignWords, words: RuleWords, document: Docum
         yield Problem(where, f"{name!r} has a prior, but is no root.", "Name it under causes, or remove the prior.")
 
 
-def _in_sequence(name: str, words: RuleWords) -> bool:
-    return any(name in (entry.sequence or ()) for entry in words.signs.values())
+def _is_used(name: str, rule: Rule, document: Document) -> bool:
+    """Return whether another entry or a table needs the entry; what tables were spread into always is."""
+    written = document.data.get("signs", {})
+    if name not in written or any(name in table.inputs for table in rule.tables.values()):
+        return True
+    return any(
+        name in (*(entry.sequence or ()), *(entry.every or ()), *entry.unless) for entry in rule.words.signs.values()
+    )
 
 
 def _verify_groups(rule: Rule, document: Document) -> Iterator[Problem]:

@@ -209,6 +209,23 @@ def _between(value: Any, first: Any, last: Any, *, last_included: bool) -> bool:
     return bool(value >= first or before_end)
 
 
+def hold_together(condition: Condition, time_ms: int, answers: Mapping[str, Answer | None]) -> Answer | None:
+    """Return whether all named conditions hold and none of the excluded ones is known to.
+
+    One that surely fails decides; otherwise an answer that is missing leaves the whole unknown. What is excluded must
+    be seen to count: a silent source never keeps a law from firing.
+    """
+    needed = [answers.get(name) for name in condition.steps]
+    fails = any(answer is not None and not answer.state for answer in needed)
+    excluded = (answers.get(name) for name in condition.unless)
+    if fails or any(answer is not None and answer.state for answer in excluded):
+        return Answer(state=False, since_ms=time_ms, value=None)
+    known = [answer for answer in needed if answer is not None]
+    if len(known) < len(needed):
+        return None
+    return Answer(state=True, since_ms=max(answer.since_ms for answer in known), value=None)
+
+
 def watch_sequence(
     condition: Condition, memory: Memory, time_ms: int, answers: Mapping[str, Answer | None]
 ) -> tuple[Answer | None, Memory]:

@@ -13,7 +13,8 @@ import openpyxl
 
 from contracts import KnowledgeError
 
-from .tables import DecisionTable, HitPolicy, Interval, make_table
+from .cells import Interval
+from .tables import DecisionTable, HitPolicy, make_table
 
 _DMN = "https://www.omg.org/spec/DMN/20191111/MODEL/"
 MAXIMUM_BYTES = 4 * 1024 * 1024

@@ -66,6 +66,9 @@ def describe(condition: Condition, sign: Sign | None, *, state: bool, value: flo
     if condition.transform == "sequence":
         steps = " → ".join(condition.steps)
         return Text(zh=f"{zh_not}依次出现 {steps}", en=f"{en_not}in sequence {steps}")
+    if condition.transform == "every":
+        steps = " + ".join(condition.steps)
+        return Text(zh=f"{zh_not}同时成立：{steps}", en=f"{en_not}together: {steps}")
     zh_subject, en_subject = _SUBJECTS.get(condition.transform, ("", ""))
     window = format_duration(condition.window_ms)
     zh_word, en_word = _WORDS[condition.operator]

@@ -183,7 +183,10 @@ def _explain(exc: ValidationError, model: type[BaseModel], document: Document, l
         seen.add((where, kind[:6]))
         given = "" if kind in {"missing", "extra_forbidden"} else f", given {_shorten(error['input'])}"
         message = f"{key}: {str(error['msg']).removeprefix('Value error, ')}{given}."
-        yield Problem(document.where(where), message, _remedy(kind, parts, model, document, location))
+        remedy = _remedy(kind, parts, model, document, location)
+        if kind == "extra_forbidden" and error["input"] is None and " " in str(parts[-1]):
+            remedy = "A comma ends a text inside braces: put the whole text into quotes."
+        yield Problem(document.where(where), message, remedy)
 
 
 def _shorten(value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from contracts import PlaceTree, Problem, Procedure, SignCatalogue
 
 from .authoring import RuleWords, SignWords
+from .decisions import Spread, spread_tables
 from .documents import Document, Location
 from .quantities import parse_duration, parse_quantity
 from .ruleset import Brought, Condition, Rule
@@ -19,7 +20,7 @@ from .thresholds import Threshold
 _WHEN = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9_.\-]{0,127})\s*(<=|>=|<|>)\s*(\S.*?)\s*")
 _CLOCK = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")
 _DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_TRANSFORMS = ("rise_per", "drop_per", "night", "stuck", "absent", "sequence")
+_TRANSFORMS = ("rise_per", "drop_per", "night", "stuck", "absent", "sequence", "every")
 COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -57,13 +58,16 @@ class _Resolver:
     problems: list[Problem]
     units: dict[str, str] = field(default_factory=dict)
     homes: dict[str, Location] = field(default_factory=dict)
+    spread: Spread = field(default_factory=lambda: Spread({}, {}, frozenset()))
 
     def resolve(self, thresholds: list[Threshold]) -> Rule | None:
         entries = self._entries()
         signs_of = {name: self._signs_of(name, entry) for name, entry in entries.items()}
         places = self._places(signs_of)
         horizon_ms = self._try(("horizon",), lambda: parse_duration(self.words.horizon)) or 0
-        conditions = {n: self._condition(n, e) for n, e in entries.items() if e.brought is None}
+        conditions = {
+            n: self._condition(n, e) for n, e in entries.items() if e.brought is None and n not in self.spread.inputs
+        }
         brought = {n: self._brought(n, e, horizon_ms) for n, e in entries.items() if e.brought is not None}
         quiet_ms = self._try(("quiet",), lambda: parse_duration(self.words.quiet)) or 0
         procedure = self._procedure(("do",), self.words.do)
@@ -88,11 +92,15 @@ class _Resolver:
             quiet_ms=quiet_ms,
             procedure=procedure,
             laws={law: found for law, found in laws.items() if found is not None},
+            tables=self.spread.tables,
         )
 
     def _entries(self) -> dict[str, SignWords]:
         """Return the entries under ``signs`` and those that a ``when`` stands for."""
-        entries = dict(self.words.signs)
+        self.spread = spread_tables(self.words, self.document, self.surroundings.signs, self.problems)
+        entries = {**self.words.signs, **self.spread.entries}
+        for name in set(self.words.signs) & set(self.spread.entries):
+            self._report(("signs", name), f"{name!r} is also a row of a table.", "Give the entry another name.")
         for section, named in (("causes", self.words.causes), ("inhibits", self.words.inhibits)):
             for name, words in named.items():
                 if words.when is None:
@@ -111,7 +119,7 @@ class _Resolver:
     def _signs_of(self, name: str, entry: SignWords) -> dict[str, str]:
         """Return place → sign of an entry: one sign, or each place's own sign of a dimension."""
         if entry.source is None:
-            if entry.sequence is None:
+            if entry.sequence is None and entry.every is None:
                 self._report(self._home(name), f"{name!r} names no source.", "Add 'source:' with the id of a sign.")
             return {}
         catalogue = self.surroundings.signs
@@ -160,7 +168,7 @@ class _Resolver:
         if len(used) > 1:
             self._report(where, f"{name!r} mixes {' and '.join(used)}.", "Make an entry for each.")
         transform = used[0] if used else "value"
-        bare = transform in {"stuck", "absent", "sequence"}
+        bare = transform in {"stuck", "absent", "sequence", "every"}
         if compared is None and not bare:
             self._report(where, f"{name!r} compares with nothing.", "Add one of '<', '<=', '>', '>=' or 'use:'.")
         if compared is not None and bare:
@@ -183,6 +191,7 @@ class _Resolver:
             window_ms=self._window(where, transform, entry),
             tolerance=self._quantity((*where, "tolerance"), entry.tolerance, unit),
             steps=self._steps(where, entry),
+            unless=entry.unless,
             hold_ms=self._duration((*where, "for"), entry.holds),
             count=entry.count or 0,
             within_ms=self._duration((*where, "within"), entry.within),
@@ -203,12 +212,22 @@ class _Resolver:
             self._report(where, f"{name!r} has both count and for.", "Make an entry for each.")
 
     def _steps(self, where: Location, entry: SignWords) -> tuple[str, ...]:
-        for step in entry.sequence or ():
-            other = self.words.signs.get(step)
-            if other is None or other.brought is not None or other.sequence is not None:
-                message = f"{step!r} is no condition of this rule."
-                self._report((*where, "sequence"), message, "Name entries under signs that hold a condition.")
-        return entry.sequence or ()
+        names = {**self.words.signs, **self.spread.entries}
+        for key, steps in (("sequence", entry.sequence), ("all", entry.every), ("unless", entry.unless)):
+            for step in steps or ():
+                other = names.get(step)
+                nested = other is not None and (
+                    other.sequence is not None or (other.every is not None and key != "unless")
+                )
+                if other is None or other.brought is not None or nested or step in self.spread.inputs:
+                    message = f"{step!r} is no condition of this rule."
+                    self._report((*where, key), message, "Name entries under signs that hold a condition.")
+                elif other.every is not None and list(names).index(step) >= list(names).index(str(where[-1])):
+                    message = f"{step!r} stands below {where[-1]!r}, which needs it first."
+                    self._report((*where, key), message, "Move it above.")
+        if entry.unless and entry.every is None:
+            self._report((*where, "unless"), "'unless' stands alone.", "Say 'all:' with what must hold.")
+        return entry.sequence or entry.every or ()
 
     def _window(self, where: Location, transform: str, entry: SignWords) -> int:
         if transform not in {"rise_per", "drop_per", "stuck", "absent"}:

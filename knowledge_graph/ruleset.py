@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from contracts import Direction, Level, PlaceTree, Procedure, SignCatalogue, Text
 
 from .authoring import RuleWords
+from .tables import DecisionTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +19,14 @@ class Condition:
         name: of the entry.
         source: id or dimension of the sign, as written.
         unit: unit of the thresholds.
-        operator: ``<``, ``<=``, ``>`` or ``>=``; empty for ``stuck``, ``absent`` and ``sequence``.
+        operator: ``<``, ``<=``, ``>`` or ``>=``; empty for ``stuck``, ``absent``, ``sequence`` and ``every``.
         threshold: what is compared with.
         clear: hysteresis; None for none.
-        transform: ``value``, ``rise``, ``drop``, ``night``, ``stuck``, ``absent`` or ``sequence``.
+        transform: ``value``, ``rise``, ``drop``, ``night``, ``stuck``, ``absent``, ``sequence`` or ``every``.
         window_ms: of the transform.
         tolerance: of ``stuck``.
-        steps: names of the entries of a ``sequence``.
+        steps: names of the entries of a ``sequence``, or of those that must hold together (``every``).
+        unless: names of the entries that keep an ``every`` from holding.
         hold_ms: how long it must hold.
         count: how many hits within ``within_ms``; 0 for no counting.
         within_ms: window of counting, or the longest time of a sequence.
@@ -43,6 +45,7 @@ class Condition:
     window_ms: int = 0
     tolerance: float = 0.0
     steps: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
     hold_ms: int = 0
     count: int = 0
     within_ms: int = 0
@@ -88,6 +91,7 @@ class Rule:
         quiet_ms: under the bar for so long before an episode closes.
         procedure: what to do.
         laws: law → its procedure.
+        tables: its decision tables, as checked.
     """
 
     words: RuleWords
@@ -101,6 +105,7 @@ class Rule:
     quiet_ms: int
     procedure: Procedure
     laws: Mapping[str, Procedure] = field(default_factory=dict)
+    tables: Mapping[str, DecisionTable] = field(default_factory=dict)
 
     @property
     def id(self) -> str:

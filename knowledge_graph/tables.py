@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,11 +14,14 @@ from numpy.typing import NDArray
 
 from contracts import KnowledgeError, Problem
 
+from .cells import ANYTHING, Interval, parse_cell
+
 MAXIMUM_ROWS = 1000
-MAXIMUM_CELLS = 200_000
-"""Elementary boxes that a table may be cut into for its checks."""
-_COMPARISON = re.compile(r"(<=|>=|<|>|==?)?\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?)")
-_RANGE = re.compile(r"([\[\](])\s*(\S+?)\s*\.\.\s*(\S+?)\s*([\[\])])")
+MAXIMUM_CELLS = 40_000_000
+"""Comparisons that the search for gaps may take: every cell of every row in every elementary box of the domain."""
+MAXIMUM_CLASHES = 20
+"""Overlaps and conflicts that are told of one table; a wrong column makes them by the thousand."""
+_BLOCK_CELLS = 1 << 20
 
 
 class HitPolicy(StrEnum):
@@ -33,79 +35,6 @@ class HitPolicy(StrEnum):
     """The first row that holds counts."""
     COLLECT = "collect"
     """Every row that holds counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A set of numbers between two ends."""
-
-    low: float = -math.inf
-    high: float = math.inf
-    low_in: bool = False
-    high_in: bool = False
-
-    def __contains__(self, value: float) -> bool:
-        """Return whether a value lies inside."""
-        above = value > self.low or (self.low_in and value == self.low)
-        return above and (value < self.high or (self.high_in and value == self.high))
-
-    def covers(self, other: Interval) -> bool:
-        """Return whether every value of the other lies inside."""
-        low = self.low < other.low or (self.low == other.low and (self.low_in or not other.low_in))
-        return low and (self.high > other.high or (self.high == other.high and (self.high_in or not other.high_in)))
-
-    def __str__(self) -> str:
-        """Return it as a cell is written."""
-        if self == ANYTHING:
-            return "-"
-        if self.low == self.high:
-            return f"= {self.low:.15g}"
-        if math.isinf(self.low):
-            return f"{'<=' if self.high_in else '<'} {self.high:.15g}"
-        if math.isinf(self.high):
-            return f"{'>=' if self.low_in else '>'} {self.low:.15g}"
-        return f"{'[' if self.low_in else '('}{self.low:.15g}..{self.high:.15g}{']' if self.high_in else ')'}"
-
-
-ANYTHING = Interval()
-
-
-def parse_cell(text: str | float) -> Interval:
-    """Read a cell: ``-``, ``>= 80``, ``= 3``, ``[35..50)``.
-
-    Raises:
-        ValueError: if it is none of these, or empty.
-    """
-    written = str(text).strip()
-    if written in {"-", ""}:
-        return ANYTHING
-    match = _RANGE.fullmatch(written)
-    if match is not None:
-        low, high = _number(match[2]), _number(match[3])
-        interval = Interval(low, high, match[1] == "[", match[4] == "]")
-        if low > high or (low == high and not (interval.low_in and interval.high_in)):
-            message = f"the interval {written!r} is empty"
-            raise ValueError(message)
-        return interval
-    match = _COMPARISON.fullmatch(written)
-    if match is None:
-        message = f"{written!r} is no cell; write '-', '>= 80', '= 3' or '[35..50)'"
-        raise ValueError(message)
-    value = _number(match[2])
-    return {
-        "<": Interval(high=value),
-        "<=": Interval(high=value, high_in=True),
-        ">": Interval(low=value),
-        ">=": Interval(low=value, low_in=True),
-    }.get(match[1] or "=", Interval(value, value, low_in=True, high_in=True))
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        message = f"{text!r} is not finite"
-        raise ValueError(message)
-    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,33 +140,51 @@ class DecisionTable:
             yield Problem(self.name, f"has {len(self.rows)} rows, more than {MAXIMUM_ROWS}.", "Split the table.")
             return
         yield from self._subsumed()
-        axes = [self._elements(name) for name in self.inputs]
-        if math.prod(len(axis) for axis in axes) > MAXIMUM_CELLS:
-            yield Problem(self.name, f"cuts into more than {MAXIMUM_CELLS} boxes.", "Split the table.")
-            return
-        boxes = np.array(list(itertools.product(*axes))).T.reshape(len(axes), -1)
-        holds = self.decide(boxes).holds
+        yield from itertools.islice(self._clashes(), MAXIMUM_CLASHES)
         if self.domain and self.policy is not HitPolicy.COLLECT:
-            uncovered = np.flatnonzero(~holds.any(axis=0))
-            if uncovered.size:
-                yield Problem(self.name, f"no row holds at {self._point(boxes, uncovered[0])}.", "Add a row for it.")
-        yield from self._clashes(boxes, holds)
+            yield from self._gaps()
 
-    def _clashes(self, boxes: NDArray[np.float64], holds: NDArray[np.bool_]) -> Iterator[Problem]:
+    def _gaps(self) -> Iterator[Problem]:
+        axes = [self._elements(name) for name in self.inputs]
+        boxes = math.prod(len(axis) for axis in axes)
+        cells = len(self.rows) * len(axes)
+        if boxes * cells > MAXIMUM_CELLS:
+            yield Problem(self.name, f"needs over {MAXIMUM_CELLS} comparisons to be checked.", "Split the table.")
+            return
+        block = max(1, _BLOCK_CELLS // max(cells, 1))
+        for first in range(0, boxes, block):
+            picked = np.unravel_index(np.arange(first, min(first + block, boxes)), [len(axis) for axis in axes])
+            points = np.array([np.array(axis)[index] for axis, index in zip(axes, picked, strict=True)])
+            uncovered = np.flatnonzero(~self.decide(points.reshape(len(axes), -1)).holds.any(axis=0))
+            if uncovered.size:
+                at = _at(dict(zip(self.inputs, points[:, uncovered[0]].tolist(), strict=True)))
+                yield Problem(self.name, f"no row holds at {at}.", "Add a row for it.")
+                return
+
+    def _clashes(self) -> Iterator[Problem]:
         if self.policy in {HitPolicy.FIRST, HitPolicy.COLLECT}:
             return
         for first, second in itertools.combinations(range(len(self.rows)), 2):
-            both = np.flatnonzero(holds[first] & holds[second])
-            if not both.size:
-                continue
             one, other = self.rows[first], self.rows[second]
-            at = self._point(boxes, both[0])
+            point = self._common_point(one, other)
+            if point is None:
+                continue
             where = other.where or f"{self.name} row {second + 1}"
             if one.outcome != other.outcome:
-                message = f"conflicts with row {first + 1} at {at}: {other.outcome!r} against {one.outcome!r}."
+                message = f"conflicts with row {first + 1} at {_at(point)}: {other.outcome!r} against {one.outcome!r}."
                 yield Problem(where, message, "Let the intervals meet without overlapping.")
             elif self.policy is HitPolicy.UNIQUE:
-                yield Problem(where, f"overlaps row {first + 1} at {at}.", "Separate them, or say 'hit: any'.")
+                yield Problem(where, f"overlaps row {first + 1} at {_at(point)}.", "Separate them, or say 'hit: any'.")
+
+    def _common_point(self, one: Row, other: Row) -> dict[str, float] | None:
+        point: dict[str, float] = {}
+        for name in self.inputs:
+            both = one.cell(name).meet(other.cell(name))
+            inside = None if both is None else both.meet(self.domain.get(name, ANYTHING))
+            if inside is None:
+                return None
+            point[name] = inside.point()
+        return point
 
     def _subsumed(self) -> Iterator[Problem]:
         for second, row in enumerate(self.rows):
@@ -259,9 +206,6 @@ class DecisionTable:
         values += [(low + high) / 2 for low, high in itertools.pairwise(ordered)]
         return sorted({value for value in values if value in domain})
 
-    def _point(self, boxes: NDArray[np.float64], index: int) -> str:
-        return ", ".join(f"{name} = {boxes[row, index]:.6g}" for row, name in enumerate(self.inputs))
-
     def _bounds(self) -> tuple[NDArray[Any], ...]:
         cells = [[row.cell(name) for name in self.inputs] for row in self.rows]
         low = np.array([[cell.low for cell in line] for line in cells])[..., None]
@@ -270,6 +214,10 @@ class DecisionTable:
         high_in = np.array([[cell.high_in for cell in line] for line in cells])[..., None]
         free = np.array([[cell == ANYTHING for cell in line] for line in cells])[..., None]
         return low, high, low_in, high_in, free
+
+
+def _at(point: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} = {value:.6g}" for name, value in point.items())
 
 
 def make_table(

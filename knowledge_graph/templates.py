@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .authoring import SignWords
+from .full_tables import full_table, ranked_risk
 from .junction import JunctionTree
 from .network import Network, net_strength
 from .ruleset import Rule
@@ -87,7 +88,12 @@ def _add_risk(network: Network, rule: Rule) -> None:
     }
     stops = {name: inhibitor.rate for name, inhibitor in words.inhibits.items()}
     effect = f"{words.risk}~unstopped" if stops else words.risk
-    if words.combine == "all":
+    if words.combine == "ranked" and words.ranked is not None:
+        weights = {name: cause.weight or 1.0 for name, cause in words.causes.items()}
+        network.add(effect, ranked_risk(list(weights.values()), leak, words.ranked), list(weights))
+    elif words.combine == "table":
+        network.add(effect, full_table(list(words.causes), words.table, leak), list(words.causes))
+    elif words.combine == "all":
         network.add_noisy_and(effect, links, leak)
     else:
         network.add_noisy_or(effect, links, leak)

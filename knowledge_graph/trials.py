@@ -16,7 +16,7 @@ from .facts import Fact
 from .ruleset import Rule, RuleSet
 
 _START_MS = to_ms(datetime(2026, 7, 1, 4, tzinfo=UTC))  # noon in Shanghai, within the season of most rules
-_DURATIONS = {"minutes": 60_000, "hours": 3_600_000, "days": 86_400_000}
+DURATIONS = {"minutes": 60_000, "hours": 3_600_000, "days": 86_400_000}
 _DEFAULT_STEP_MS = 60_000
 _MAXIMUM_STEPS = 5000
 
@@ -93,15 +93,34 @@ def _came(expected: str, came: set[str]) -> bool:
     return expected in came
 
 
-def _outcomes(compiled: CompiledRules, rule: Rule, given: Mapping[str, Any]) -> set[str]:
-    """Return all that came: levels reached (and those below them), laws and facts at the last instant."""
-    place = rule.places[0]
+def play(
+    compiled: CompiledRules, rule: Rule, given: Mapping[str, Any], place: str | None = None
+) -> tuple[list[Fact], list[Assessment]]:
+    """Play what a test or a past case gives, and return the rule's facts and assessments at the last instant.
+
+    Args:
+        compiled: the rule set that holds the rule.
+        rule: the rule that is asked.
+        given: as in :class:`TestWords`; ``at`` is the first instant in milliseconds.
+        place: where; default the rule's first place.
+
+    Raises:
+        ValueError: if a value is none or there are too many steps.
+        KnowledgeError: if the evidence contradicts itself or the rule does not apply to the place.
+    """
+    place = place or rule.places[0]
     facts, time_ms = _watch(compiled, rule, place, given)
     evidence = list(_evidence(rule, place, given, time_ms))
-    outcomes: set[str] = {f"fact.{_local(rule, fact.node)}" for fact in facts if fact.state and fact.risk == rule.id}
-    for assessment in compiled.assess(place, evidence, facts):
-        if assessment.risk == rule.id:
-            outcomes |= _reached(assessment)
+    own = [fact for fact in facts if fact.risk == rule.id]
+    return own, [found for found in compiled.assess(place, evidence, facts) if found.risk == rule.id]
+
+
+def _outcomes(compiled: CompiledRules, rule: Rule, given: Mapping[str, Any]) -> set[str]:
+    """Return all that came: levels reached (and those below them), laws and facts at the last instant."""
+    facts, assessments = play(compiled, rule, given)
+    outcomes: set[str] = {f"fact.{_local(rule, fact.node)}" for fact in facts if fact.state}
+    for assessment in assessments:
+        outcomes |= _reached(assessment)
     return outcomes
 
 
@@ -115,7 +134,7 @@ def _reached(assessment: Assessment) -> set[str]:
 
 def _watch(compiled: CompiledRules, rule: Rule, place: str, given: Mapping[str, Any]) -> tuple[Sequence[Fact], int]:
     """Play the given readings: lists one value per interval, single values for as long as the test says."""
-    series = {name: value for name, value in given.items() if name in rule.conditions}
+    series = {name: value for name, value in given.items() if _is_reading(rule, place, name)}
     step_ms = _step_ms(compiled, rule, place)
     steps = _steps(given, series, step_ms)
     start_ms = _START_MS if "at" not in given else int(given["at"])
@@ -133,6 +152,11 @@ def _watch(compiled: CompiledRules, rule: Rule, place: str, given: Mapping[str, 
     return facts, time_ms
 
 
+def _is_reading(rule: Rule, place: str, name: str) -> bool:
+    """Return whether a name stands for readings: a condition, or an entry that only tables read."""
+    return name in rule.conditions or ((place, name) in rule.signs and name not in rule.brought)
+
+
 def _at(listed: Any, step: int) -> float | None:
     if not isinstance(listed, list):
         return float(listed)
@@ -141,7 +165,7 @@ def _at(listed: Any, step: int) -> float | None:
 
 def _steps(given: Mapping[str, Any], series: Mapping[str, Any], step_ms: int) -> int:
     lengths = [len(value) for value in series.values() if isinstance(value, list)]
-    held_ms = sum(float(given[word]) * factor for word, factor in _DURATIONS.items() if word in given)
+    held_ms = sum(float(given[word]) * factor for word, factor in DURATIONS.items() if word in given)
     steps = max(lengths) if lengths else int(held_ms // step_ms) + 1
     if steps > _MAXIMUM_STEPS:
         message = f"the test runs {steps} steps, more than {_MAXIMUM_STEPS}"
@@ -152,8 +176,8 @@ def _steps(given: Mapping[str, Any], series: Mapping[str, Any], step_ms: int) ->
 def _step_ms(compiled: CompiledRules, rule: Rule, place: str) -> int:
     intervals = [
         compiled.ruleset.signs[rule.signs[place, name]].interval_s * 1000
-        for name in rule.conditions
-        if (place, name) in rule.signs
+        for name in (*rule.conditions, *rule.words.signs)
+        if (place, name) in rule.signs and _is_reading(rule, place, name)
     ]
     return min(intervals, default=_DEFAULT_STEP_MS)
 
@@ -161,7 +185,7 @@ def _step_ms(compiled: CompiledRules, rule: Rule, place: str) -> int:
 def _evidence(rule: Rule, place: str, given: Mapping[str, Any], time_ms: int) -> Sequence[Evidence]:
     found = []
     for name, value in given.items():
-        if name in _DURATIONS or name in rule.conditions or name == "at":
+        if name in DURATIONS or _is_reading(rule, place, name) or name == "at":
             continue
         kind, number = EvidenceKind.OBSERVED, float(value)
         brought = rule.brought.get(name)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from contracts import SignCatalogue, from_ms
 
-from .conditions import Answer, Watcher, watch_sequence
+from .conditions import Answer, Watcher, hold_together, watch_sequence
 from .facts import Fact, describe
 from .ruleset import Rule
 from .statements import fill_reason
@@ -94,11 +94,15 @@ class PlaceWatch:
             if condition.transform == "sequence":
                 node = rule.node(name)
                 answers[name], memory[node] = watch_sequence(condition, before.get(node, {}), time_ms, answers)
+        for name, condition in rule.conditions.items():  # in the order written: later ones may exclude earlier ones
+            if condition.transform == "every":
+                answers[name] = hold_together(condition, time_ms, answers)
         return answers, memory
 
     def _fact(self, rule: Rule, name: str, time_ms: int, answer: Answer) -> Fact:
         condition, entry = rule.conditions[name], rule.words.signs[name]
-        sign_id = rule.signs.get((self.place, name))
+        source = condition.steps[0] if condition.transform == "every" else name
+        sign_id = rule.signs.get((self.place, source))
         if entry.reason is not None and answer.state:
             reason = fill_reason(entry.reason, answer.value)
         else:

@@ -87,6 +87,77 @@ tests:
   - {given: {deep: 24, minutes: 3}, expect_not: law.close_road}
 """
 
+CLOSING = """\
+id: flood.closing
+owner: traffic
+expert: veteran-01
+status: trial
+signs:
+  depth: {source: level_cm}
+  rise: {source: level_cm, rise_per: 10min}
+  tide: {source: tide_m, ">=": 4.5}
+  works: {source: vision.water, ">": 0.5}
+  surge: {all: [tide], unless: [works], seen: {yes: 8, of: 10}, otherwise: {yes: 1, of: 50}}
+risk: flooded
+leak: {yes: 1, of: 500}
+horizon: 60min
+levels: {yellow: {cost: 1, loss: 5}}
+laws:
+  close_road: {level: red, cite: an order}
+  close_early: {level: orange, cite: the same order}
+tables:
+  closing:
+    hit: first
+    rows:
+      - {depth: ">= 0.25 m", law: close_road}
+      - {depth: "[15..25)", rise: ">= 5", law: close_early}
+      - {law: none}
+do: SOP-FL-03
+tests:
+  - {given: {depth: 25}, expect: law.close_road, kind: boundary}
+  - {given: {depth: [10, 15]}, expect: law.close_early, kind: boundary}
+  - {given: {depth: [11, 15]}, expect: none}
+"""
+
+TABLE_OF_CAUSES = """\
+id: flood.table
+owner: traffic
+expert: veteran-01
+status: trial
+risk: flooded
+combine: table
+causes:
+  rain: {prior: {yes: 1, of: 100}}
+  tide: {prior: {yes: 1, of: 10}}
+table:
+  - {when: [rain], yes: 3, of: 10}
+  - {when: [tide], yes: 1, of: 100}
+  - {when: [rain, tide], yes: 9, of: 10}
+leak: {yes: 1, of: 500}
+horizon: 60min
+levels: {yellow: {cost: 1, loss: 5}}
+at: [east.a]
+do: SOP-FL-03
+"""
+
+RANKED_CAUSES = """\
+id: crowd.ranked
+owner: police
+expert: veteran-01
+status: trial
+risk: crushed
+combine: ranked
+ranked: {spread: 0.3}
+causes:
+  density: {weight: 3, prior: {yes: 1, of: 100}}
+  event: {weight: 1, prior: {yes: 1, of: 10}}
+leak: {yes: 1, of: 500}
+horizon: 60min
+levels: {yellow: {cost: 1, loss: 5}}
+at: [east.a]
+do: SOP-FL-03
+"""
+
 
 def rule_text(signs: str, *, body: str = "", rule_id: str = "test.rule") -> str:
     """Return a rule file around the entries under ``signs`` (one per line, without indentation)."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .examples import CLOSING, RANKED_CAUSES, TABLE_OF_CAUSES, UNDERPASS
+
 
 @dataclass(frozen=True)
 class Mistake:
-    """One edit of the sound example, the line that must be named and words that the message must hold."""
+    """One edit of a sound example, the line that must be named and words that the message must hold."""
 
     old: str
     new: str
     line: int
     says: str
+    text: str = UNDERPASS
 
 
 MISTAKES = {
@@ -135,4 +138,62 @@ MISTAKES = {
     "hours that are none": Mistake("for: 3min", "hours: '6 to 8'", 8, "hours"),
     "active without a citation": Mistake("status: trial", "status: active", 8, "no citation"),
     "active without a boundary test": Mistake("status: trial", "status: active", 22, "no boundary test"),
+    # Decision tables.
+    "column of nobody": Mistake('{depth: ">= 0.25 m"', '{deep: ">= 0.25 m"', 22, "no entry under signs", CLOSING),
+    "column that compares by itself": Mistake(
+        "depth: {source: level_cm}", 'depth: {source: level_cm, ">": 3}', 22, "more than what to read", CLOSING
+    ),
+    "column that counts": Mistake(
+        "rise_per: 10min}", "rise_per: 10min, seen: {yes: 1, of: 2}}", 23, "more than what to read", CLOSING
+    ),
+    "column that is a cause": Mistake(
+        "leak:", "causes: {depth: {yes: 1, of: 2}}\nleak:", 23, "is a cause or an inhibitor", CLOSING
+    ),
+    "cell that is none": Mistake('">= 0.25 m"', '"deep"', 22, "no cell", CLOSING),
+    "cell in another unit": Mistake('">= 0.25 m"', '">= 25 kPa"', 22, "does not convert", CLOSING),
+    "cell that is empty": Mistake('"[15..25)"', '"[25..15)"', 23, "is empty", CLOSING),
+    "cell in braces without quotes": Mistake('"[15..25)"', "[15..25)", 23, "not valid YAML", CLOSING),
+    "law of nobody": Mistake("law: close_early}", "law: tow}", 23, "'tow' is unknown", CLOSING),
+    "row without a law": Mistake(", law: close_early}", "}", 23, "names no law", CLOSING),
+    "row that always fires": Mistake("{law: none}", "{law: close_road}", 24, "whatever is measured", CLOSING),
+    "gap": Mistake("      - {law: none}\n", "", 19, "no row holds at", CLOSING),
+    "row that never counts": Mistake(
+        "- {law: none}", '- {depth: ">= 30", law: close_early}', 24, "which covers it", CLOSING
+    ),
+    "overlap": Mistake("hit: first", "hit: unique", 24, "conflicts with row 1", CLOSING),
+    "unknown hit policy": Mistake("hit: first", "hit: last", 20, "hit", CLOSING),
+    "no rows": Mistake('{depth: ">= 0.25 m", law: close_road}', "{}", 22, "names no law", CLOSING),
+    "entry named as a row": Mistake("  works:", "  closing_1:", 9, "also a row of a table", CLOSING),
+    # Conditions that need others.
+    "all of nobody": Mistake("all: [tide]", "all: [flood]", 10, "no condition of this rule", CLOSING),
+    "unless alone": Mistake("{all: [tide], unless", '{source: tide_m, ">": 3, unless', 10, "stands alone", CLOSING),
+    "itself": Mistake("all: [tide]", "all: [surge]", 10, "no condition of this rule", CLOSING),
+    "all of a table's column": Mistake("all: [tide]", "all: [depth]", 10, "no condition of this rule", CLOSING),
+    "unless what comes later": Mistake(
+        "  tide: {", "  early: {all: [works], unless: [surge], law: close_road}\n  tide: {", 8, "stands below", CLOSING
+    ),
+    # Causes that combine otherwise.
+    "no frequency": Mistake("{yes: 6, of: 10}", "{basis: E}", 12, "no frequency"),
+    "half a frequency": Mistake("{yes: 6, of: 10}", "{yes: 6}", 12, "both 'yes' and 'of'"),
+    "frequency in a table": Mistake("rain: {prior", "rain: {yes: 1, of: 2, prior", 8, "does not read", TABLE_OF_CAUSES),
+    "combination without a row": Mistake(
+        "  - {when: [rain, tide], yes: 9, of: 10}\n", "", 10, "rain + tide", TABLE_OF_CAUSES
+    ),
+    "combination twice": Mistake("when: [rain, tide]", "when: [tide]", 13, "same case as row 2", TABLE_OF_CAUSES),
+    "row of nobody": Mistake("when: [rain, tide]", "when: [rain, wind]", 13, "'wind' is no cause", TABLE_OF_CAUSES),
+    "row that names one twice": Mistake("when: [tide]", "when: [tide, tide]", 12, "a cause twice", TABLE_OF_CAUSES),
+    "row of more than all": Mistake("yes: 9, of: 10", "yes: 19, of: 10", 13, "more than all", TABLE_OF_CAUSES),
+    "rows that nobody reads": Mistake("combine: table", "combine: any", 10, "nothing reads 'table'", TABLE_OF_CAUSES),
+    "ranks without weights": Mistake("weight: 3, ", "", 9, "no weight", RANKED_CAUSES),
+    "ranks without a spread": Mistake("ranked: {spread: 0.3}\n", "", 6, "no spread", RANKED_CAUSES),
+    "spread of nothing": Mistake("spread: 0.3", "spread: 0", 7, "spread", RANKED_CAUSES),
+    "weights that nobody reads": Mistake("combine: ranked", "combine: any", 9, "nothing is ranked", RANKED_CAUSES),
+    "ranks of nothing": Mistake("combine: ranked", "combine: some", 6, "combine", RANKED_CAUSES),
+    "more causes than a table holds": Mistake(
+        "  event:",
+        "".join(f"  c{number}: {{weight: 1, prior: {{yes: 1, of: 2}}}}\n" for number in range(9)) + "  event:",
+        6,
+        "a table of 2^11 rows",
+        RANKED_CAUSES,
+    ),
 }

@@ -9,10 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts import ConfigurationError
-from knowledge_graph import check, load_procedures, load_rules
+from knowledge_graph import check, load_procedures, load_rules, run_rule_tests
 from knowledge_graph.documents import MAXIMUM_BYTES, MAXIMUM_NODES
 
-from .examples import PLACES, PROCEDURES, SIGNS, UNDERPASS, checked, compiled, loaded, rule_text, write_rules
+from .examples import (
+    CLOSING,
+    PLACES,
+    PROCEDURES,
+    RANKED_CAUSES,
+    SIGNS,
+    TABLE_OF_CAUSES,
+    UNDERPASS,
+    checked,
+    compiled,
+    loaded,
+    rule_text,
+    write_rules,
+)
 from .mistakes import MISTAKES, Mistake
 
 
@@ -23,14 +36,20 @@ def test_the_example_is_sound(tmp_path: Path) -> None:
     assert {problem.where for problem in report.advice} >= {"underpass.yaml:8", "underpass.yaml:22"}
 
 
+@pytest.mark.parametrize("text", [CLOSING, TABLE_OF_CAUSES, RANKED_CAUSES])
+def test_the_other_examples_are_sound(tmp_path: Path, text: str) -> None:
+    ruleset = loaded(tmp_path, text)
+    assert run_rule_tests(ruleset).failures == ()
+
+
 def test_the_corpus_is_large_enough() -> None:
     assert len(MISTAKES) >= 60
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
 def test_each_mistake_names_its_line_and_a_remedy(tmp_path: Path, mistake: Mistake) -> None:
-    assert mistake.old in UNDERPASS
-    report = checked(tmp_path, underpass=UNDERPASS.replace(mistake.old, mistake.new, 1))
+    assert mistake.old in mistake.text
+    report = checked(tmp_path, underpass=mistake.text.replace(mistake.old, mistake.new, 1))
     assert not report.passed
     assert all(problem.remedy for problem in report.problems)
     found = [problem for problem in report.problems if mistake.says in f"{problem.message} {problem.remedy}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts import KnowledgeError
-from knowledge_graph.tables import ANYTHING, DecisionTable, HitPolicy, Interval, make_table, parse_cell
+from knowledge_graph.cells import ANYTHING, Interval, parse_cell
+from knowledge_graph.tables import MAXIMUM_CLASHES, DecisionTable, HitPolicy, make_table
 
 RAIN = make_table(
     "rain",
@@ -139,4 +141,6 @@ def test_a_table_beyond_its_bounds_is_refused() -> None:
     many = make_table("t", [({"x": f"= {index}"}, "a") for index in range(1001)])
     assert [p.message for p in many.problems()] == ["has 1001 rows, more than 1000."]
     wide = make_table("t", [({f"x{column}": f"> {row}" for column in range(8)}, str(row)) for row in range(9)])
-    assert any("boxes" in p.message for p in wide.problems())
+    limited = dataclasses.replace(wide, domain={"x0": parse_cell("[0..9]")})
+    assert any("comparisons" in p.message for p in limited.problems())
+    assert sum("conflicts" in p.message for p in wide.problems()) == MAXIMUM_CLASHES
