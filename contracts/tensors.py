@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,10 @@ class DType(StrEnum):
     @property
     def numpy(self) -> np.dtype[Any]:
         """The NumPy dtype."""
-        return np.dtype(self.value)
+        return _NUMPY[self]
 
 
+_NUMPY = {dtype: np.dtype(dtype.value) for dtype in DType}
 _OPEN_INFERENCE_NAMES = {
     DType.FLOAT32: "FP32",
     DType.FLOAT16: "FP16",
@@ -101,10 +103,15 @@ class TensorSpec(BaseModel):
     unit: str = ""
     missing: bool = False
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int | None, ...]:
         """Lengths of the axes; None where dynamic."""
         return tuple(axis.size for axis in self.axes)
+
+    @cached_property
+    def batch_axes(self) -> tuple[int, ...]:
+        """Where the dynamic batch axis is; empty where it has none."""
+        return tuple(i for i, axis in enumerate(self.axes) if axis.name is AxisName.BATCH and axis.size is None)
 
     @property
     def dynamic_axes(self) -> dict[int, str]:
@@ -157,6 +164,11 @@ class Signature(BaseModel):
             raise ValueError(message)
         return self
 
+    @cached_property
+    def input_names(self) -> frozenset[str]:
+        """Names of all inputs."""
+        return frozenset(spec.name for spec in self.inputs)
+
     def check_inputs(self, feeds: Mapping[str, Array]) -> int:
         """Check a whole request and return its batch size.
 
@@ -169,18 +181,16 @@ class Signature(BaseModel):
         Raises:
             TensorError: if an input is missing, unknown, of the wrong type or shape, or batches differ.
         """
-        known = {spec.name for spec in self.inputs}
-        missing, unknown = known - feeds.keys(), feeds.keys() - known
-        if missing or unknown:
+        known = self.input_names
+        if feeds.keys() != known:
+            missing, unknown = known - feeds.keys(), feeds.keys() - known
             message = f"The inputs must be {sorted(known)}; missing: {sorted(missing)}, unknown: {sorted(unknown)}."
             raise TensorError(message)
-        sizes = set()
+        sizes: set[int] = set()
         for spec in self.inputs:
             array = feeds[spec.name]
             spec.check(array)
-            sizes |= {
-                array.shape[i] for i, axis in enumerate(spec.axes) if axis.name is AxisName.BATCH and axis.size is None
-            }
+            sizes.update(array.shape[axis] for axis in spec.batch_axes)
         if len(sizes) > 1:
             message = f"All inputs must have one batch size, were {sorted(sizes)}."
             raise TensorError(message)

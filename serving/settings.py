@@ -30,7 +30,10 @@ class Role(StrEnum):
     @property
     def rank(self) -> int:
         """0 for a viewer up to 3 for an administrator."""
-        return list(Role).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {role: rank for rank, role in enumerate(Role)}
 
 
 class ApiKey(BaseModel):
