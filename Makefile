@@ -91,6 +91,14 @@ protos: setup ## Compile the .proto files of the gRPC front
 	cd serving/protocol && $(abspath $(BIN))/python -m grpc_tools.protoc --proto_path . --descriptor_set_out open_inference.binpb \
 		open_inference.proto health.proto
 
+.PHONY: peers-serving
+peers-serving: setup ## Environments with the peers of `python -m benchmarks.serving`, and the load generator wrk
+	@.ci/system wrk
+	@for name in serving mlserver; do test -x .venv-peers-$$name/bin/python || $(PYTHON) -m venv .venv-peers-$$name; done
+	$(BIN)/uv pip install --python .venv-peers-serving/bin/python 'bentoml>=1.4.39,<1.5' 'litserve>=0.2' 'ray[serve]>=2.50' \
+		'mlflow>=3.17' onnx onnxruntime uvicorn uvloop httptools orjson
+	$(BIN)/uv pip install --python .venv-peers-mlserver/bin/python 'mlserver>=1.7' onnxruntime
+
 .PHONY: serve
 serve: setup ## Serve the champions and run the warning runtime
 	$(BIN)/cityforge serve
