@@ -67,6 +67,11 @@ COMMANDS: dict[str, Entry] = {
     "ratios": Entry(
         "Learn what a detector's scores are worth as evidence.", "cityforge.commands.ratios:ratios", panel=_MODELS
     ),
+    "export-repository": Entry(
+        "Write the champions as a Triton model repository.",
+        "cityforge.commands.export_repository:export_repository",
+        panel=_MODELS,
+    ),
     "serve": Entry("Run the platform: serving and runtime.", "cityforge.commands.serve:serve", panel=_RUN),
     "replay": Entry("Post a pack's readings in event time.", "cityforge.commands.replay:replay", panel=_RUN),
     "keys": Entry(

@@ -5,6 +5,7 @@ The only room that imports mlflow, and only at its first use.
 
 from __future__ import annotations
 
+from .export import ExportedModel, export_repository, triton_config
 from .gates import GateEvidence, GateLimits, at_least, at_most, judge, relative_error
 from .registry import Registry
 from .runs import Run
@@ -14,6 +15,7 @@ __all__ = [
     "Comparison",
     "ComparisonRow",
     "Drift",
+    "ExportedModel",
     "GateEvidence",
     "GateLimits",
     "ManifestDraft",
@@ -25,6 +27,8 @@ __all__ = [
     "VersionStatus",
     "at_least",
     "at_most",
+    "export_repository",
     "judge",
     "relative_error",
+    "triton_config",
 ]

@@ -47,7 +47,7 @@ def test_shown_commands_exist(page: Path):
     for line in shown_lines(page.read_text()):
         if match := re.match(r"(?:\$ )?make ([a-z-]+)", line):
             unknown += [line] if match[1] not in MAKE_TARGETS else []
-        elif match := re.match(r"(?:\$ )?cityforge ([a-z]+)(?: ([a-z]+))?", line):
+        elif match := re.match(r"(?:\$ )?cityforge ([a-z-]+)(?: ([a-z]+))?", line):
             unknown += [line] if not {match[1], f"{match[1]} {match[2]}"} & known else []
     assert unknown == []
 
