@@ -67,6 +67,7 @@ COMMANDS: dict[str, Entry] = {
     "ratios": Entry(
         "Learn what a detector's scores are worth as evidence.", "cityforge.commands.ratios:ratios", panel=_MODELS
     ),
+    "trial": Entry("Try a challenger beside its champion.", "cityforge.commands.trial:trial", panel=_MODELS),
     "export-repository": Entry(
         "Write the champions as a Triton model repository.",
         "cityforge.commands.export_repository:export_repository",

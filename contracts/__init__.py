@@ -51,6 +51,7 @@ from .releases import Action, GateResult, LedgerEntry, ReleaseManifest, Task, re
 from .signs import Direction, Domain, Sign, SignCatalogue
 from .tensors import Array, Axis, AxisName, DType, Signature, TensorSpec
 from .text import Language, Text
+from .trials import TRIAL_REPORT, TRIAL_START, TRIAL_STOP, TrialLimits, TrialPlan, TrialReport
 
 __all__ = [
     "IDENTIFIER",
@@ -115,6 +116,12 @@ __all__ = [
     "TensorSpec",
     "Text",
     "Transition",
+    "TRIAL_REPORT",
+    "TRIAL_START",
+    "TRIAL_STOP",
+    "TrialLimits",
+    "TrialPlan",
+    "TrialReport",
     "UnknownSignError",
     "UtcTime",
     "Verdict",

@@ -9,6 +9,7 @@ from .export import ExportedModel, export_repository, triton_config
 from .gates import GateEvidence, GateLimits, at_least, at_most, judge, relative_error
 from .registry import Registry
 from .runs import Run
+from .trials import TrialRecord
 from .versions import Comparison, ComparisonRow, Drift, ManifestDraft, Model, Version, VersionCard, VersionStatus
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Model",
     "Registry",
     "Run",
+    "TrialRecord",
     "Version",
     "VersionCard",
     "VersionStatus",

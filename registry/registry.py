@@ -15,7 +15,18 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from contracts import Action, ArtefactError, GateResult, LedgerEntry, PromotionError, ReleaseManifest, Signature, Task
+from contracts import (
+    Action,
+    ArtefactError,
+    GateResult,
+    LedgerEntry,
+    PromotionError,
+    ReleaseManifest,
+    Signature,
+    Task,
+    TrialLimits,
+    TrialPlan,
+)
 from gpu import open_session
 from store import ReleaseStore, Store
 
@@ -25,6 +36,7 @@ from .names import check_actor, check_fingerprint, check_name
 from .packaging import write_package
 from .runs import Run, open_run
 from .tracking import Tracking, border
+from .trials import TrialRecord, begin_trial, end_trial, last_trial
 from .versions import Comparison, Drift, ManifestDraft, Model, Version, VersionCard, gates_passed
 
 _log = logging.getLogger(__name__)
@@ -247,6 +259,40 @@ class Registry:
         entry = self._store.ledger.append(Action.ROLLBACK, previous.manifest, actor, reason)
         self._record(entry)
         return entry
+
+    def begin_trial(
+        self,
+        name: str,
+        version: int,
+        actor: str,
+        *,
+        canary_share: float = 0.0,
+        limits: TrialLimits | None = None,
+    ) -> TrialPlan:
+        """Try a version beside the champion: it looks on, or answers a share of the requests.
+
+        Raises:
+            PromotionError: if it is unknown, failed a gate, or is the champion.
+            ArtefactError: if its release is missing or damaged.
+        """
+        check_actor(actor)
+        found = self._catalogue.version(check_name(name), version)
+        manifest = self._releases.manifest(found.sha256, name, version)
+        self._releases.path(found.sha256)
+        limits = limits or TrialLimits()
+        return begin_trial(self._store, manifest, actor, canary_share=canary_share, limits=limits)
+
+    def end_trial(self, name: str, actor: str, reason: str) -> TrialRecord:
+        """End a trial.
+
+        Raises:
+            PromotionError: if none goes on.
+        """
+        return end_trial(self._store, check_name(name), check_actor(actor), reason)
+
+    def trial(self, name: str) -> TrialRecord | None:
+        """Return the last trial of a model with all that serving has found; None where there was none."""
+        return last_trial(self._store, check_name(name))
 
     def reconcile(self) -> list[Drift]:
         """Put every alias ``champion`` in MLflow back to what the ledger says, and report what was found."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from .engine import InferenceEngine
 from .metrics import Metrics
 from .pictures import PixelBudget
 from .settings import ServingSettings
+from .trials import TrialFollower
 
 STORE_THREADS = 4
 STORE_QUEUE = 256
@@ -53,6 +55,7 @@ class Platform:
         self._seen = -1
         self._orders_seen = 0
         self._refreshing = asyncio.Lock()
+        self._trials = TrialFollower(self)
         self._retry_s = settings.refresh_s
         self._retry_at = 0.0
 
@@ -70,6 +73,8 @@ class Platform:
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
+            with contextlib.suppress(FactoryError):  # the store is gone: there is nowhere to write to
+                await self._trials.flush()
         await asyncio.get_running_loop().run_in_executor(None, self._close)
 
     def is_alive(self) -> bool:
@@ -101,6 +106,7 @@ class Platform:
         async with self._refreshing:
             await self._follow_orders()
             await self._follow_ledger()
+            await self._trials.follow()
 
     async def _follow_orders(self) -> None:
         """Do what the audit says about taking models out of service and back."""

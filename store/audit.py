@@ -91,6 +91,12 @@ class Audit:
         with self._database.read() as connection:
             return [_entry(row._asdict()) for row in connection.execute(query)]
 
+    def about(self, subject: str, actions: Collection[str]) -> list[AuditEntry]:
+        """Return all entries of some actions about one subject, oldest first."""
+        query = select(audit).where(audit.c.subject == subject, audit.c.action.in_(actions))
+        with self._database.read() as connection:
+            return [_entry(row._asdict()) for row in connection.execute(query.order_by(audit.c.sequence))]
+
     def head(self) -> ChainHead:
         """Return the end of the hash chain, to be kept elsewhere."""
         return self._chain.head()

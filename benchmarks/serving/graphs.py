@@ -67,13 +67,11 @@ def convolving_forecaster(layers: int, seed: int = 0) -> bytes:
 
 def forecaster_of(milliseconds: float) -> bytes:
     """Return a convolving forecaster that takes at least so long for one row, on this machine, now."""
-    layers = 1
-    while True:
-        content = convolving_forecaster(layers)
-        taken_ms = fastest_ms(content)
-        if taken_ms >= milliseconds:
-            return content
-        layers += max(1, int(layers * (milliseconds / taken_ms - 1)))
+    few, more = (fastest_ms(convolving_forecaster(layers)) for layers in (2, 6))
+    layers = max(2, round(milliseconds / ((more - few) / 4)))
+    while fastest_ms(content := convolving_forecaster(layers)) < milliseconds:
+        layers += 1
+    return content
 
 
 def fastest_ms(content: bytes, runs: int = 10) -> float:

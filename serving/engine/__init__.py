@@ -8,6 +8,7 @@ from .parts import CORE, POST, PRE, Part
 from .pipeline import REQUEST, Pipeline, Stage
 from .release import ServedModel, open_release
 from .repository import ModelRepository, Slot
+from .trials import Trial, relative_difference
 from .usage import Tally, Usage
 from .workers import WorkerPool
 
@@ -29,8 +30,10 @@ __all__ = [
     "Slot",
     "Stage",
     "Tally",
+    "Trial",
     "Urgency",
     "Usage",
     "WorkerPool",
     "open_release",
+    "relative_difference",
 ]

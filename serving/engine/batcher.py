@@ -120,6 +120,11 @@ class Batcher:
         return await answer
 
     @property
+    def running(self) -> int:
+        """Batches that run now."""
+        return self._slots - self._free
+
+    @property
     def waiting(self) -> int:
         """Requests that wait for a run."""
         return len(self._queue)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from contracts import Array, FactoryError, LedgerEntry
+from contracts import Array, FactoryError, LedgerEntry, ModelError, ReleaseManifest, TensorError, TrialPlan
 from gpu import available_threads
 from serving.errors import ClientGoneError
 from store import ReleaseStore
@@ -19,6 +19,7 @@ from .batcher import Batcher, Priority, Runnable
 from .pipeline import Pipeline
 from .release import ServedModel, open_release
 from .repository import ModelRepository
+from .trials import Trial, Trials, look
 from .workers import WorkerPool
 
 INLINE_BUDGET_S = 0.0005
@@ -74,6 +75,8 @@ class InferenceEngine:
         self._threads = threads or available_threads()
         self._runners = ThreadPoolExecutor(self._threads, thread_name_prefix="infer")
         self._queues: dict[Runnable, Batcher] = {}
+        self.trials = Trials()
+        self._looking: set[asyncio.Future[None]] = set()
         self.workers = WorkerPool(self._threads)
         self._opener = ThreadPoolExecutor(1, thread_name_prefix="open")
 
@@ -105,11 +108,71 @@ class InferenceEngine:
         """
         model = self.models.find(name, version)
         rows = model.check(feeds)
+        trial = self.trials.get(name) if self.trials else None
+        if trial is None:
+            return Result(model, await self._answer(model, feeds, rows, urgency, gone))
+        if not version and trial.takes(urgency.priority):
+            try:
+                outputs = await self._answer(trial.model, feeds, trial.model.check(feeds), urgency, gone)
+            except (ModelError, TensorError) as exc:  # the champion answers after all
+                trial.failed(str(exc))
+            else:
+                trial.answered()
+                return Result(trial.model, outputs)
+        result = Result(model, await self._answer(model, feeds, rows, urgency, gone))
+        if model is self.models.champion(name) and trial.may_look() and self._is_idle():
+            trial.busy = True
+            self._looking.add(task := asyncio.ensure_future(self._look(trial, result, feeds)))
+            task.add_done_callback(self._looking.discard)
+        return result
+
+    async def _answer(
+        self, model: ServedModel, feeds: Mapping[str, Array], rows: int, urgency: Urgency, gone: Gone | None
+    ) -> dict[str, Array]:
         if model.run_s * rows <= INLINE_BUDGET_S:
-            return Result(model, _run_here(model, feeds, rows))
+            return _run_here(model, feeds, rows)
         deadline = time.monotonic() + urgency.timeout_s
         work = self.queue(model).submit(feeds, rows, urgency.priority, deadline)
-        return Result(model, await (work if gone is None else _unless_gone(work, gone)))
+        return await (work if gone is None else _unless_gone(work, gone))
+
+    def _is_idle(self) -> bool:
+        """Return whether a thread is free and nothing waits for one."""
+        queues = self._queues.values()
+        return sum(queue.running for queue in queues) < self._threads and not any(queue.waiting for queue in queues)
+
+    async def _look(self, trial: Trial, answered: Result, feeds: Mapping[str, Array]) -> None:
+        """Let a challenger run on what the champion answered."""
+        loop = asyncio.get_running_loop()
+        try:
+            found, taken_s = await loop.run_in_executor(self._runners, look, trial, feeds, answered.outputs)
+        except FactoryError as exc:
+            trial.failed(str(exc))
+        else:
+            trial.compared(answered.model, found, taken_s)
+        finally:
+            trial.busy = False
+
+    async def begin_trial(self, plan: TrialPlan, manifest: ReleaseManifest) -> Trial:
+        """Open a challenger and try it beside its champion.
+
+        Raises:
+            ArtefactError: if it cannot be opened or does not repeat its golden outputs.
+            TensorError: if it takes or gives other tensors than the champion.
+        """
+        model = await asyncio.get_running_loop().run_in_executor(self._opener, open_release, self._releases, manifest)
+        champion = self.models.champion(plan.name)
+        if champion is not None and champion.signature != model.signature:
+            message = f"Version {plan.version} of {plan.name!r} takes or gives other tensors than the champion."
+            raise TensorError(message)
+        trial = Trial(plan, model)
+        self.trials.begin(trial)
+        log.info("version %s of %r is on trial", plan.version, plan.name)
+        return trial
+
+    def end_trial(self, name: str) -> None:
+        """End a trial; its challenger's memory is free when its last run is over."""
+        self.trials.end(name)
+        self._forget_queues()
 
     async def run(
         self, pipeline: Pipeline, request: Any, *, urgency: Urgency = DEFAULT_URGENCY, gone: Gone | None = None
@@ -143,7 +206,8 @@ class InferenceEngine:
     def _held(self) -> set[Runnable]:
         """Return every open version and every part of one."""
         held: set[Runnable] = set()
-        for model in self.models.opened():
+        tried = (trial.model for trial in self.trials.all())
+        for model in (*self.models.opened(), *tried):
             held |= {model, *model.parts.values()}
         return held
 
@@ -179,6 +243,9 @@ class InferenceEngine:
     def _swap(self, model: ServedModel) -> None:
         """Let a version answer, and forget the queues of those let go: what they hold ends with their last request."""
         self.models.swap(model)
+        trial = self.trials.get(model.name)
+        if trial is not None and trial.model.version == model.version:
+            self.trials.end(model.name)  # the challenger has become the champion
         self._forget_queues()
 
     def unload(self, name: str) -> None:

@@ -44,6 +44,10 @@ class ModelRepository:
         """Return what is known of a name, beginning with nothing."""
         return self._slots.setdefault(name, Slot())
 
+    def champion(self, name: str) -> ServedModel | None:
+        """Return the version of a name that answers; None where there is none."""
+        return self._slots.get(name, Slot()).champion
+
     def find(self, name: str, version: str | None = None) -> ServedModel:
         """Return the version that answers.
 

@@ -36,7 +36,7 @@ def _read(call: Call) -> dict[str, Any]:
         "runtime_offset": offsets[platform.settings.shard],
         "inbox": {"last_sequence": last},
         "runtime": [_shard(platform, shard, offset, last) for shard, offset in offsets.items()],
-        "models": [_describe(name, slot) for name, slot in platform.engine.models],
+        "models": [_describe(name, slot) | {"trial": _trial(platform, name)} for name, slot in platform.engine.models],
     }
 
 
@@ -49,6 +49,15 @@ def _shard(platform: Platform, shard: str, offset: int, last: int) -> dict[str, 
         "lag": last - offset,
         "clock_at": None if clock_ms is None else format_utc(clock_ms),
     }
+
+
+def _trial(platform: Platform, name: str) -> dict[str, Any] | None:
+    """Return what this process found about a challenger; None where there is none."""
+    trial = platform.engine.trials.get(name)
+    if trial is None:
+        return None
+    found = trial.total.model_dump(mode="json") | {"difference": trial.total.difference}
+    return found | {"canary_share": trial.plan.canary_share, "ended": trial.ended}
 
 
 def _describe(name: str, slot: Slot) -> dict[str, Any]:
