@@ -115,6 +115,9 @@ class _Writer:
             return
         if not self._stands_open(entry.node, path):
             line = f"{lead} {self._flow(entry.node, path)}"
+            if not entry.key and _width(f"{line}   {tail}") > LINE_WIDTH:  # its comment goes above it, open or not
+                yield from _comment_lines([Comment(entry.tail)] if entry.tail else [], indent)
+                entry.tail = tail = ""
             if _width(f"{line}   {tail}") <= LINE_WIDTH or not entry.node.entries:
                 yield line + tail
                 return
