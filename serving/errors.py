@@ -17,6 +17,10 @@ class MalformedError(DataError):
     """A request that cannot be read at all."""
 
 
+class EncodingError(DataError):
+    """A request body packed in a way that is not taken."""
+
+
 class TooLargeError(DataError):
     """A request body longer than allowed."""
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from contracts import FactoryError
 
+from .access import Headers
 from .answers import JSON, OCTETS, error_body
-from .bodies import Receive, read_body
+from .bodies import PACKINGS, Receive, pack, read_body
 from .errors import ClientGoneError
 from .inference import Asked, run_inference
 from .platform import Platform
@@ -71,6 +72,7 @@ class Front:
             body = await read_body(scope, receive, platform.settings.max_body_bytes)
             asked = Asked(name, version, scope["headers"], receive)
             content, length = await run_inference(platform, asked, body)
+            packing = _wanted_packing(scope["headers"])
         except ClientGoneError:
             return
         except FactoryError as exc:
@@ -83,6 +85,9 @@ class Front:
             headers = _headers(JSON if length is None else OCTETS)
             if length is not None:
                 headers.append((_HEADER_LENGTH, str(length).encode()))
+            if packing is not None:
+                content = await pack(content, packing)
+                headers.append((b"content-encoding", packing))
             await _send(send, HTTPStatus.OK, content, headers)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,6 +102,18 @@ class Front:
 def _model_of(path: str) -> tuple[str, str | None]:
     name, _, version = path[len(_MODELS) : -len(_INFER)].partition(_VERSIONS)
     return name, version or None
+
+
+def _wanted_packing(headers: Headers) -> bytes | None:
+    """Return how the answer is to be packed.
+
+    Only who names one way alone gets it: most clients name several with every request, and packing would cost them,
+    and us, more than it saves.
+    """
+    for name, value in headers:
+        if name == b"accept-encoding":
+            return value if value in PACKINGS else None
+    return None
 
 
 def _headers(media_type: str) -> list[tuple[bytes, bytes]]:

@@ -27,6 +27,7 @@ _ERRORS = {
     404: "What the request names does not exist.",
     409: "The present state forbids it.",
     413: "The body is too long.",
+    415: "The body is packed in a way that is not taken.",
     422: "The request can be read, but is wrong.",
     503: "Not now; see Retry-After.",
     504: "The deadline passed first.",

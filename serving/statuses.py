@@ -21,7 +21,15 @@ from contracts import (
     UnknownSignError,
 )
 
-from .errors import AuthenticationError, ConflictError, DeadlineError, MalformedError, NotFoundError, TooLargeError
+from .errors import (
+    AuthenticationError,
+    ConflictError,
+    DeadlineError,
+    EncodingError,
+    MalformedError,
+    NotFoundError,
+    TooLargeError,
+)
 
 _STATUSES: tuple[tuple[type[FactoryError], HTTPStatus, str], ...] = (
     # The first class that fits counts: children stand before their parents.
@@ -30,6 +38,7 @@ _STATUSES: tuple[tuple[type[FactoryError], HTTPStatus, str], ...] = (
     (NotFoundError, HTTPStatus.NOT_FOUND, "NOT_FOUND"),
     (UnknownSignError, HTTPStatus.NOT_FOUND, "NOT_FOUND"),
     (MalformedError, HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT"),
+    (EncodingError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "INVALID_ARGUMENT"),
     (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "RESOURCE_EXHAUSTED"),
     (DataError, HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_ARGUMENT"),
     (TensorError, HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_ARGUMENT"),

@@ -1,5 +1,6 @@
 """The Open Inference Protocol over HTTP, by its own client and by hand."""
 
+import gzip
 import json
 import re
 
@@ -174,3 +175,38 @@ def test_a_chunked_body_is_cut_off_at_the_limit(server: Server):
 
     with server.client() as client:
         assert client.post("/readings", content=chunks()).status_code == 413
+
+
+@pytest.mark.parametrize("way", ["gzip", "deflate"])
+def test_triton_client_packs_and_unpacks(tritons, way):
+    tensor = triton.InferInput("context", list(CONTEXTS.shape), "FP32")
+    tensor.set_data_from_numpy(CONTEXTS)
+    packed = {"request_compression_algorithm": way, "response_compression_algorithm": way}
+    result = tritons.infer("mean", [tensor], headers=dict(KEY), **packed)
+    np.testing.assert_allclose(result.as_numpy("quantiles")[:, 0, 1], MEANS, rtol=1e-6)
+
+
+def test_an_answer_is_packed_only_for_who_names_one_way(client: httpx.Client):
+    body = {"inputs": context([1.0] * CONTEXT)}
+    one = client.post("/v2/models/mean/infer", json=body, headers={"Accept-Encoding": "gzip"})
+    many = client.post("/v2/models/mean/infer", json=body, headers={"Accept-Encoding": "gzip, deflate, br"})
+    assert one.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in many.headers
+    assert one.json() == many.json()
+
+
+@pytest.mark.parametrize(
+    ("way", "body", "status", "said"),
+    [
+        ("gzip", gzip.compress(bytes(5_000_000)), 413, "at most 1000000"),
+        ("gzip", gzip.compress(b'{"inputs": []}')[:-10], 400, "ends before its end"),
+        ("gzip", b"not packed", 400, "not packed as its Content-Encoding says"),
+        ("br", b"packed otherwise", 415, "'br' is not taken"),
+    ],
+)
+def test_a_body_that_cannot_be_unpacked_is_told_why(client: httpx.Client, way, body, status, said):
+    """The first unpacks to five megabytes: it is given up at the limit, not unpacked and then measured."""
+    for path in ("/v2/models/mean/infer", "/readings"):
+        answer = client.post(path, content=body, headers={"Content-Encoding": way})
+        assert answer.status_code == status
+        assert said in answer.json()["error"]
