@@ -17,13 +17,13 @@ from typing import Self
 
 import psutil
 
-from cityforge.client import PlatformClient
 from cityforge.demo import demo_settings, replay_start, to_readings
 from cityforge.ports import claim_port
 from cityforge.replaying import Step, plan_steps, wait_caught_up
 from cityforge.settings import load_settings
 from cityforge.workspace import Workspace
 from contracts import Episode, OverloadedError, ServiceError, from_ms
+from serving import PlatformClient
 from training import load_recipe, read_series
 
 READY_TIMEOUT_S = 60.0
@@ -108,7 +108,7 @@ class ServedReplay:
             try:
                 if step.readings:
                     self.client.post_readings(step.readings)
-                return int(self.client.post_tick(from_ms(step.time_ms))["last_sequence"])
+                return self.client.post_tick(from_ms(step.time_ms))
             except OverloadedError:
                 if time.monotonic() > deadline:
                     raise

@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from contracts import (
     Episode,
     FactoryError,
+    Forecast,
     Incident,
     Layer,
     LedgerEntry,
@@ -32,9 +32,9 @@ from contracts import (
     to_ms,
 )
 from gpu import open_session
+from serving import PlatformClient
 from training import Recipe, Series, TrainingResult, evaluate_report, load_recipe, read_series, train
 
-from .client import PlatformClient
 from .demo_picture import ReplayCurves, draw_replay
 from .demo_report import ModelRow, Report, write_report
 from .replaying import ReplayResult, plan_steps, replay, wait_caught_up
@@ -272,7 +272,7 @@ def _curves(client: PlatformClient, pack: Pack, recipe: Recipe, series: Series) 
     for row, time_ms in enumerate(times):
         forecast = _forecast_at(client, series.sign, int(time_ms) - horizon_ms)
         if forecast is not None:
-            band[row] = [forecast["values"][-1][forecast["quantiles"].index(level)] for level in BAND_LEVELS]
+            band[row] = [forecast.values[-1][forecast.quantiles.index(level)] for level in BAND_LEVELS]
     sign = pack.signs[series.sign]
     return ReplayCurves(
         title=f"{sign.title.zh} {sign.title.en}",
@@ -285,7 +285,7 @@ def _curves(client: PlatformClient, pack: Pack, recipe: Recipe, series: Series) 
     )
 
 
-def _forecast_at(client: PlatformClient, sign: str, origin_ms: int) -> dict[str, Any] | None:
+def _forecast_at(client: PlatformClient, sign: str, origin_ms: int) -> Forecast | None:
     """Return the forecast issued at a time; None where too little was known."""
     try:
         return client.forecast(sign, at=from_ms(origin_ms))

@@ -22,12 +22,12 @@ from contracts import Episode, Layer, LedgerEntry, Pack, PromotionError, Quality
 from gpu import open_session
 from operations.feeds import Reader, ServedDetector, Watch, load_cameras
 from operations.feeds.watch import Look
+from serving import PlatformClient
 from training import TrainingResult
 from training.vision import load_detect_recipe, train_detector
 from training.vision.ratios import fit_ratios
 from training.vision.scenes import DrawingPlan, Scene, draw_dataset, draw_scene, map_on_all_cores, tell_story
 
-from .client import PlatformClient
 from .demo import MAXIMUM_EPISODES, Say, set_store_aside
 from .demo_report import ModelRow, Report, write_report
 from .demo_vision_picture import Track, draw_watch
@@ -234,7 +234,7 @@ def _watch(platform: Platform, pack: Pack, home: Path, say: Say) -> None:
     """Let the camera be watched, and post what it and the gauge give in event time, through the public endpoints."""
     gauge = _gauge(home)
     loaded, (camera,) = load_cameras(pack.folder)
-    detector = ServedDetector(platform.url, platform.api_key, camera.model)
+    detector = ServedDetector(platform.url, platform.api_key, camera.model, tls=platform.settings.trust)
     watch = Watch(camera, {sign.id: sign for sign in loaded.signs}, detector)
     reader = Reader(camera)
     posted: list[Reading] = []
@@ -251,7 +251,7 @@ def _watch(platform: Platform, pack: Pack, home: Path, say: Say) -> None:
                 posted += _post(client, gauge, look.readings)
                 say("watching the camera", min(1.0, watch.counts.frames / total))
             posted += _post(client, gauge, watch.finish(to_ms(STARTS + timedelta(minutes=MINUTES))))
-            last = int(client.post_tick(STARTS + timedelta(minutes=MINUTES))["last_sequence"])
+            last = client.post_tick(STARTS + timedelta(minutes=MINUTES))
             wait_caught_up(client, last, progress=lambda done, of: say("deciding", done / max(of, 1)))
     finally:
         reader.stop()

@@ -14,8 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from contracts import DataError, FactoryError, Reading, ServiceError, format_utc, from_ms, parse_utc, to_ms
-
-from .client import PlatformClient
+from serving import PlatformClient
 
 MAXIMUM_BATCH = 5_000
 POLL_S = 0.1
@@ -138,16 +137,16 @@ def replay(
             time.sleep(max(0.0, due_s - (time.monotonic() - began)))
         for batch in _batches(step.readings):
             report = client.post_readings(batch)
-            if step.time_ms < clock_ms and report["accepted"]:
-                late += int(report["accepted"])
+            if step.time_ms < clock_ms and report.accepted:
+                late += report.accepted
                 _check_late(step.time_ms, clock_ms, allow_late=allow_late)
             posted += len(batch)
             for name in counts:
-                counts[name] += int(report[name])
-            refused += len(report["refused"])
-            reasons.extend(f"{one['sign']}: {one['reason']}" for one in report["refused"])
+                counts[name] += getattr(report, name)
+            refused += len(report.refused)
+            reasons.extend(f"{one.sign}: {one.reason}" for one in report.refused)
             del reasons[SHOWN_REASONS:]
-        last_sequence = int(client.post_tick(from_ms(step.time_ms))["last_sequence"])
+        last_sequence = client.post_tick(from_ms(step.time_ms))
         if progress is not None:
             progress(done, len(steps), step.time_ms)
     until = format_utc(steps[-1].time_ms)

@@ -18,8 +18,8 @@ from typing import Any, Literal, cast
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from contracts import IDENTIFIER, ConfigurationError, Problem, StoreError
-from serving import ApiKey
+from contracts import IDENTIFIER, ClientTls, ConfigurationError, Problem, StoreError
+from serving import ApiKey, TlsSettings
 
 FILE_NAME = "cityforge.toml"
 _FILE_VALUES = "file_values"
@@ -54,6 +54,9 @@ class Settings(BaseSettings):
         packs: folders or names of packs; default the folder itself where it holds a ``pack.toml``.
         host: address that serving listens on.
         port: port that serving listens on.
+        grpc_port: port that serving listens on for gRPC; None leaves gRPC out.
+        tls: certificates of serving; None serves without TLS.
+        client_tls: whom commands and the runtime trust, and who they are, where the platform uses TLS.
         workers: serving processes.
         url: address of a platform that already runs, for commands that talk to one.
         api_key: the key that commands present to it.
@@ -77,6 +80,9 @@ class Settings(BaseSettings):
     packs: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     port: int = Field(default=3000, ge=0, le=65535)
+    grpc_port: int | None = Field(default=None, ge=1, le=65535)
+    tls: TlsSettings | None = None
+    client_tls: ClientTls | None = None
     workers: int = Field(default=1, ge=1, le=256)
     url: str | None = None
     api_key: SecretStr | None = None
@@ -161,7 +167,21 @@ class Settings(BaseSettings):
     @property
     def platform_url(self) -> str:
         """Where commands reach the platform."""
-        return (self.url or f"http://{self.host}:{self.port}").rstrip("/")
+        scheme = "http" if self.tls is None else "https"
+        return (self.url or f"{scheme}://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def serving_tls(self) -> TlsSettings | None:
+        """The certificates of serving, their paths absolute."""
+        return None if self.tls is None else TlsSettings(**self._absolute(self.tls.model_dump()))
+
+    @property
+    def trust(self) -> ClientTls | None:
+        """Whom commands and the runtime trust and who they are, its paths absolute."""
+        return None if self.client_tls is None else ClientTls(**self._absolute(self.client_tls.model_dump()))
+
+    def _absolute(self, paths: dict[str, Path | None]) -> dict[str, Any]:
+        return {name: None if path is None else self._folder / path for name, path in paths.items()}
 
     def pack_names(self) -> tuple[str, ...]:
         """Return the packs named, or the project's own folder where it is a pack."""

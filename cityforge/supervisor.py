@@ -16,10 +16,9 @@ from pydantic import SecretStr
 
 from contracts import ConfigurationError, Problem
 from operations import RuntimeSettings, runtime_status
-from serving import ApiKey, Role, ServingSettings
+from serving import ApiKey, PlatformClient, Role, ServingSettings, check_tls
 from store import Store
 
-from .client import PlatformClient
 from .packs import find_pack
 from .ports import claim_port
 from .processes import ChildProcess, Part
@@ -54,6 +53,7 @@ class Platform:
         self.settings = settings
         self.api_key: SecretStr | None = settings.api_key
         self.url = settings.platform_url
+        self._port = settings.port
         self.children: dict[str, ChildProcess] = {}
         wanted = [name for name in PARTS if name in parts]
         self._parts = tuple(name for name in wanted if name != FEEDS or self._camera_packs() or len(wanted) == 1)
@@ -67,7 +67,8 @@ class Platform:
             raise ConfigurationError("The supervisor", [Problem("parts", message)])  # noqa: EM101
         if SERVING in self._parts:
             port = claim_port(self.settings.host, self.settings.port)
-            self.url = f"http://{_reachable(self.settings.host)}:{port}"
+            self._port = port
+            self.url = self._own_url(port)
             self.api_key = SecretStr(secrets.token_urlsafe(KEY_BYTES))
         self._prepare_store()
         try:
@@ -84,6 +85,19 @@ class Platform:
         """Stop all parts."""
         self.close()
 
+    def _own_url(self, port: int) -> str:
+        """Return where the parts and commands reach serving; with TLS under the name that its certificate bears."""
+        tls = self.settings.serving_tls
+        if tls is None:
+            return f"http://{_reachable(self.settings.host)}:{port}"
+        check_tls(tls)
+        return (self.settings.url or f"https://{_reachable(self.settings.host)}:{port}").rstrip("/")
+
+    def _trust(self) -> dict[str, str | None] | None:
+        """Return whom the parts trust as serving, and who they are, as their settings take it."""
+        trust = self.settings.trust
+        return None if trust is None else trust.model_dump(mode="json")
+
     @property
     def logs(self) -> Path:
         """The folder of the logs."""
@@ -91,7 +105,7 @@ class Platform:
 
     def client(self) -> PlatformClient:
         """Return a client of this platform; use it in a ``with`` block."""
-        return PlatformClient(self.url, self.api_key)
+        return PlatformClient(self.url, self.api_key, tls=self.settings.trust)
 
     def wait(self) -> None:
         """Block until :meth:`request_stop`."""
@@ -128,7 +142,9 @@ class Platform:
         own = ApiKey(name=OWN_KEY_NAME, role=Role.ADMINISTRATOR, sha256=hash_key(_reveal(self.api_key) or ""))
         values = {
             "host": settings.host,
-            "port": int(self.url.rpartition(":")[2]),
+            "port": self._port,
+            "grpc_port": settings.grpc_port,
+            "tls": None if settings.serving_tls is None else settings.serving_tls.model_dump(mode="json"),
             "workers": settings.workers,
             "store_url": settings.store_address,
             "releases_url": settings.releases_address,
@@ -147,6 +163,7 @@ class Platform:
             "store_url": settings.store_address,
             "serving_url": self.url,
             "serving_key": _reveal(self.api_key),
+            "tls": self._trust(),
             "packs": [str(find_pack(name, base=settings.folder)) for name in settings.pack_names()],
             "shard": settings.shard,
             "clock": settings.clock,
@@ -168,6 +185,7 @@ class Platform:
         values = {
             "serving_url": self.url,
             "serving_key": _reveal(self.api_key),
+            "tls": self._trust(),
             "packs": self._camera_packs(),
             "home": str(settings.home_folder),
             "log_level": settings.log_level,

@@ -51,6 +51,7 @@ from .releases import Action, GateResult, LedgerEntry, ReleaseManifest, Task, re
 from .signs import Direction, Domain, Sign, SignCatalogue
 from .tensors import Array, Axis, AxisName, DType, Signature, TensorSpec
 from .text import Language, Text
+from .tls import ClientTls, verification
 from .trials import TRIAL_REPORT, TRIAL_START, TRIAL_STOP, TrialLimits, TrialPlan, TrialReport
 
 __all__ = [
@@ -143,4 +144,6 @@ __all__ = [
     "to_ms",
     "to_utc",
     "validation_problems",
+    "ClientTls",
+    "verification",
 ]

@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 from pydantic import SecretStr
 
-from contracts import AccessError, Array, DType, OverloadedError, ServiceError
+from contracts import AccessError, Array, ClientTls, DType, OverloadedError, ServiceError, verification
 
 from .questions import Answer
 
@@ -30,11 +30,13 @@ class ServedModels:
         url: of serving.
         key: API key; None where it answers without.
         timeout_s: how long one answer may take.
+        tls: whom to trust and who to be; None trusts the authorities of this machine.
     """
 
-    def __init__(self, url: str, key: SecretStr | None, *, timeout_s: float) -> None:
+    def __init__(self, url: str, key: SecretStr | None, *, timeout_s: float, tls: ClientTls | None = None) -> None:
         headers = {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=timeout_s, trust_env=False)
+        verify = verification(tls)
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=timeout_s, verify=verify, trust_env=False)
 
     def __enter__(self) -> Self:
         """Return itself."""

@@ -41,7 +41,7 @@ def run_runtime(settings: RuntimeSettings, stop: threading.Event | None = None) 
         StoreError: if the store cannot be used.
     """
     stopping = stop or threading.Event()
-    served = ServedModels(settings.serving_url, settings.serving_key, timeout_s=settings.timeout_s)
+    served = ServedModels(settings.serving_url, settings.serving_key, timeout_s=settings.timeout_s, tls=settings.tls)
     with Store.open(settings.store_url) as store, served:
         Runtime(settings, store, served, stopping).run()
 

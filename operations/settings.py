@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from contracts import IDENTIFIER, ConfigurationError, Problem
+from contracts import IDENTIFIER, ClientTls, ConfigurationError, Problem
 from early_warning import WarningPolicy
 
 VARIABLE = "CITYFORGE_RUNTIME"
@@ -22,6 +22,7 @@ class RuntimeSettings(BaseModel):
         store_url: SQLAlchemy URL of the store.
         serving_url: where ``/v2`` answers.
         serving_key: API key presented to it; None where it answers without keys.
+        tls: whom it trusts as serving and who it is itself; None trusts the authorities of this machine.
         packs: folders of packs, whose rules apply.
         shard: the shard of places that it takes.
         clock: what moves time on when no reading comes: the system's clock, or only ticks that are sent.
@@ -41,6 +42,7 @@ class RuntimeSettings(BaseModel):
     store_url: str = Field(min_length=1, repr=False)
     serving_url: str = Field(default="http://127.0.0.1:3000", pattern=r"^https?://")
     serving_key: SecretStr | None = None
+    tls: ClientTls | None = None
     packs: tuple[Path, ...] = ()
     shard: str = Field(default="main", pattern=IDENTIFIER)
     clock: Literal["system", "ticks"] = "system"

@@ -5,6 +5,21 @@ Importing this room loads no server framework and no model; ``python -m serving`
 
 from __future__ import annotations
 
+from .client import AsyncPlatformClient, Inference, IngestResult, PlatformClient, RefusedReading
 from .settings import SETTINGS_VARIABLE, ApiKey, Role, ServingSettings, TlsSettings, read_settings
+from .tls import check_tls
 
-__all__ = ["SETTINGS_VARIABLE", "ApiKey", "Role", "ServingSettings", "TlsSettings", "read_settings"]
+__all__ = [
+    "SETTINGS_VARIABLE",
+    "ApiKey",
+    "AsyncPlatformClient",
+    "Inference",
+    "IngestResult",
+    "PlatformClient",
+    "RefusedReading",
+    "Role",
+    "ServingSettings",
+    "TlsSettings",
+    "check_tls",
+    "read_settings",
+]

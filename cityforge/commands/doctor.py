@@ -14,12 +14,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cityforge.client import PlatformClient
 from cityforge.invocation import Invocation, RefusedError
 from cityforge.workspace import Workspace
 from contracts import ConfigurationError, FactoryError, Problem, parse_utc, to_ms
 from gpu import open_session
 from operations import Finding, explain_silence, runtime_status
+from serving import PlatformClient
 
 PACKAGES = ("bentoml", "onnxruntime", "mlflow", "networkx", "sqlalchemy", "torch", "ultralytics", "river", "psycopg")
 LOW_DISK_GIB = 1.0
@@ -85,10 +85,11 @@ def _examine(workspace: Workspace) -> Iterator[Check]:
     yield _look("packs", lambda: ", ".join(pack.header.id for pack in workspace.packs) or "none named in the settings")
     yield _look("models", lambda: _models(workspace))
     yield _look("runtime", lambda: _runtime(workspace))
-    with PlatformClient(workspace.settings.platform_url, workspace.settings.api_key) as client:
+    settings = workspace.settings
+    with PlatformClient(settings.platform_url, settings.api_key, tls=settings.trust) as client:
         ready = client.is_ready()
     told = "answers" if ready else "does not answer; that is right unless `cityforge serve` runs"
-    yield Check("serving", fine=True, detail=f"{workspace.settings.platform_url} {told}")
+    yield Check("serving", fine=True, detail=f"{settings.platform_url} {told}")
 
 
 def _look(name: str, ask: Callable[[], str]) -> Check:

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from cityforge.client import PlatformClient
 from cityforge.invocation import Invocation, RefusedError
 from cityforge.packs import find_pack
 from cityforge.reading_files import read_readings
 from cityforge.replaying import ReplayResult, Step, plan_steps, wait_caught_up
 from cityforge.replaying import replay as post_steps
 from contracts import Pack, Reading, format_utc, load_pack, parse_utc
+from serving import PlatformClient
 
 
 def replay(
@@ -47,7 +47,7 @@ def replay(
         since=None if since is None else parse_utc(since),
         until=None if until is None else parse_utc(until),
     )
-    with PlatformClient(url or settings.platform_url, settings.api_key) as client:
+    with PlatformClient(url or settings.platform_url, settings.api_key, tls=settings.trust) as client:
         result = replay_with_bar(invocation, client, steps, speed=speed, allow_late=allow_late)
     invocation.show(
         f"[green]Replayed {result.posted} readings in {result.steps} steps until {result.until}[/green] "

@@ -40,6 +40,7 @@ def serve(
     only: Annotated[Only | None, typer.Option("--only", help="Run one part alone.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = None,
+    grpc_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on for gRPC too.")] = None,
     clock: Annotated[
         Clock | None, typer.Option(help="What moves time on: the system, or ticks alone, for a replay.")
     ] = None,
@@ -56,7 +57,7 @@ def serve(
         cityforge serve --host 0.0.0.0 --port 8080 --workers 4
         CITYFORGE_URL=http://serving:3000 cityforge serve --only runtime
     """
-    options = {"host": host, "port": port, "workers": workers, "clock": clock}
+    options = {"host": host, "port": port, "grpc_port": grpc_port, "workers": workers, "clock": clock}
     settings = adapt(invocation.settings, open_access=open_access or None, **options)
     with invocation.workspace(settings) as workspace:
         places, signs = workspace.import_packs()

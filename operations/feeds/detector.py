@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
-from contracts import AccessError, OverloadedError, ServiceError
+from contracts import AccessError, ClientTls, OverloadedError, ServiceError, verification
 from operations.inference import LENGTH_HEADER
 
 _RETRY_AFTER_S = 0.5
@@ -49,12 +49,18 @@ class ServedDetector:
         key: API key; None where it answers without.
         model: registered name.
         timeout_s: how long an answer is worth something.
+        tls: whom to trust and who to be; None trusts the authorities of this machine.
     """
 
-    def __init__(self, url: str, key: SecretStr | None, model: str, *, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, url: str, key: SecretStr | None, model: str, *, timeout_s: float = 5.0, tls: ClientTls | None = None
+    ) -> None:
         headers = {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
         headers["X-Deadline-Ms"] = str(round(timeout_s * 1000))
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=timeout_s + 1, trust_env=False)
+        verify = verification(tls)
+        self._client = httpx.Client(
+            base_url=url, headers=headers, timeout=timeout_s + 1, verify=verify, trust_env=False
+        )
         self._model = model
         self._labels: dict[str, tuple[str, ...]] = {}
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from contracts import ConfigurationError, FactoryError, Problem, Sign
+from contracts import ClientTls, ConfigurationError, FactoryError, Problem, Sign
 
 from .cameras import CAMERAS_FILE, CameraSettings, load_cameras
 from .detector import ServedDetector
@@ -41,6 +41,7 @@ class FeedSettings(BaseModel):
     Attributes:
         serving_url: where ``/v2`` and ``/readings`` answer.
         serving_key: API key presented to it; None where it answers without keys.
+        tls: whom it trusts as serving and who it is itself; None trusts the authorities of this machine.
         packs: folders of packs; those without a ``cameras.toml`` are passed over.
         home: folder of its status and of kept frames.
         log_level: of the process.
@@ -50,6 +51,7 @@ class FeedSettings(BaseModel):
 
     serving_url: str = Field(default="http://127.0.0.1:3000", pattern=r"^https?://")
     serving_key: SecretStr | None = None
+    tls: ClientTls | None = None
     packs: tuple[Path, ...] = ()
     home: Path
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -92,7 +94,7 @@ class Post:
     ) -> None:
         self.camera = camera
         self.reader = Reader(camera)
-        self.detector = ServedDetector(settings.serving_url, settings.serving_key, camera.model)
+        self.detector = ServedDetector(settings.serving_url, settings.serving_key, camera.model, tls=settings.tls)
         self.watch = Watch(camera, signs, self.detector)
         self.trouble = ""
         self.lag_ms = 0
@@ -157,7 +159,7 @@ def run_feeds(settings: FeedSettings, stop: threading.Event) -> None:
     Raises:
         ConfigurationError: listing everything that is wrong with the cameras.
     """
-    sink = ReadingSink(settings.serving_url, settings.serving_key)
+    sink = ReadingSink(settings.serving_url, settings.serving_key, tls=settings.tls)
     posts = build_posts(settings, sink)
     sink.start()
     for post in posts:

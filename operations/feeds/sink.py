@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import httpx
 from pydantic import SecretStr
 
-from contracts import Reading
+from contracts import ClientTls, Reading, verification
 
 BATCH = 500
 MOST_WAITING = 100_000
@@ -28,11 +28,13 @@ class ReadingSink:
     Args:
         url: of serving.
         key: API key; None where it answers without.
+        tls: whom to trust and who to be; None trusts the authorities of this machine.
     """
 
-    def __init__(self, url: str, key: SecretStr | None) -> None:
+    def __init__(self, url: str, key: SecretStr | None, *, tls: ClientTls | None = None) -> None:
         headers = {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+        verify = verification(tls)
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S, verify=verify, trust_env=False)
         self._waiting: deque[Reading] = deque(maxlen=MOST_WAITING)
         self._changed = threading.Condition()
         self._stopping = False

@@ -16,9 +16,9 @@ from typing import Any
 import psutil
 import pytest
 
-from cityforge.client import PlatformClient
 from cityforge.processes import ROOT
 from contracts import AccessError, Answer, DataError
+from serving import PlatformClient
 from tests.cityforge.conftest import Command
 
 READINGS = "sign,time,value\n" + "".join(
@@ -161,7 +161,7 @@ def test_open_access_to_the_world_is_refused(cityforge: Command, hostile: Path) 
 
 
 def test_nobody_answers_where_nothing_runs(cityforge: Command, hostile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cityforge.client.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("serving.client.connection.FIRST_PAUSE_S", 0.0)
     outcome = cityforge("replay", "water_main", "--csv", "readings.csv", "--url", "http://127.0.0.1:9")
     assert outcome.code == 1
     assert "does not answer" in outcome.err
