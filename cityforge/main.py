@@ -75,6 +75,11 @@ COMMANDS: dict[str, Entry] = {
     ),
     "serve": Entry("Run the platform: serving and runtime.", "cityforge.commands.serve:serve", panel=_RUN),
     "replay": Entry("Post a pack's readings in event time.", "cityforge.commands.replay:replay", panel=_RUN),
+    "bento": Entry(
+        "Pack the champions for BentoML.",
+        panel=_RUN,
+        commands={"build": Entry("Pack the champions into a bento.", "cityforge.commands.bento:build")},
+    ),
     "keys": Entry(
         "Make and list API keys.",
         panel=_RUN,

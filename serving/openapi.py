@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
+
+from .versions import program_version
 
 if TYPE_CHECKING:
     from .routes.table import Route
@@ -43,7 +44,7 @@ def describe_routes(routes: Iterable[Route]) -> dict[str, Any]:
         paths.setdefault(route.path, {})[route.method.lower()] = _describe(route, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "cityforge", "version": version("cityforge"), "description": "What applications call."},
+        "info": {"title": "cityforge", "version": program_version(), "description": "What applications call."},
         "paths": paths,
         "components": {
             "schemas": schemas,

@@ -174,7 +174,7 @@ class _Workers:
                 worker.wait()
 
     def _start(self, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "serving"]
+        command = [sys.executable, "-P", "-m", "serving"]
         return subprocess.Popen(command, env=environment, pass_fds=[self._listener.fileno()])
 
     def _stop(self, _number: int, _frame: object) -> None:

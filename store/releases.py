@@ -127,6 +127,17 @@ class ReleaseStore:
         _check(content, manifest.golden_sha256, what)
         return _arrays(content, what)
 
+    def copy(self, manifest: ReleaseManifest, target: ReleaseStore) -> None:
+        """Put a release, with its golden inputs and outputs, into another store; both are checked on the way.
+
+        Raises:
+            ArtefactError: if a file is missing, not what its name says, or cannot be written.
+        """
+        golden = None
+        if manifest.golden_sha256 is not None:
+            golden = self._read(f"{_checked(manifest.sha256)}/golden-{_checked(manifest.golden_sha256)}.npz")
+        target.put(self.path(manifest.sha256), manifest, golden)
+
     def _read(self, name: str) -> bytes:
         try:
             return bytes(self._files.cat_file(f"{self._root}/{name}"))

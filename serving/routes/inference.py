@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,6 +13,7 @@ from serving.inference import Asked, run_inference
 from serving.model_control import index_models, load_model, unload_model
 from serving.protocol import HEADER_LENGTH, MAXIMUM_BATCH, describe_model, describe_server, describe_usage, model_config
 from serving.settings import Role
+from serving.versions import program_version
 
 from .table import Call, Handler, Route
 
@@ -90,7 +90,7 @@ class InferenceBody(BaseModel):
 
 
 async def _server(_call: Call) -> Response:
-    return answer(describe_server(version("cityforge")))
+    return answer(describe_server(program_version()))
 
 
 async def _model(call: Call) -> Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 from serving.access import Headers, Principal
@@ -16,6 +15,7 @@ from serving.protocol import MAXIMUM_BATCH, describe_model, describe_server, des
 from serving.protocol.calls import decode_call, encode_reply
 from serving.protocol.messages import Message
 from serving.settings import Role
+from serving.versions import program_version
 
 SERVICE_UNKNOWN, SERVING, NOT_SERVING = 3, 1, 2
 _URGENCY = (PRIORITY, DEADLINE)
@@ -70,7 +70,7 @@ async def _model_ready(call: RpcCall) -> Mapping[str, Any]:
 
 
 async def _server(_call: RpcCall) -> Mapping[str, Any]:
-    return describe_server(version("cityforge"))
+    return describe_server(program_version())
 
 
 async def _model(call: RpcCall) -> Mapping[str, Any]:
