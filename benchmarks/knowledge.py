@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.knowledge_past import measure_backtest
 from contracts import Evidence, EvidenceKind, KnowledgeError, Layer, load_pack
 from knowledge_graph import (
     Beta,
@@ -57,7 +58,8 @@ def main() -> None:
     result = {**_measure_networks(arguments.cases), **_measure_million(), **_measure_rules()}
     rules = _water_main()
     result |= _measure_explanations(rules)
-    result |= {"backtest_s": None, "mutation_score": run_mutations(rules.ruleset).score, "ece_500": _measure_learning()}
+    result |= measure_backtest(PACK)
+    result |= {"mutation_score": run_mutations(rules.ruleset).score, "ece_500": _measure_learning()}
     if not arguments.json:
         for key, value in result.items():
             print(f"{key:22} {value}")

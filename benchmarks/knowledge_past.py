@@ -27,9 +27,10 @@ from contracts import (
     Text,
     load_pack,
 )
-from early_warning import WarningPolicy
+from early_warning.scoring import Event
 from knowledge_graph import CompiledRules, compile_rules, load_procedures, load_rules
-from operations import Past, backtest_rules
+from operations import Past
+from operations.rule_judgement import judge_rules
 
 _METER = "water_main.flow"
 _HOURS = 365 * 24
@@ -38,20 +39,22 @@ _HOUR_MS = 3_600_000
 _START_MS = 1_640_995_200_000  # 2022-01-01
 _COMPARED = 400
 _MISSING = 0.01
+_LOW = 90.0
 
 
 def measure_backtest(pack: Path) -> dict[str, Any]:
-    """Return how long a year takes, and whether sampled cases are what live assessment says, to the last bit."""
+    """Return how long a year takes with all its figures, and whether sampled cases are what live assessment says, to the last bit."""
     rules, tree = _many(pack, _PLACES)
     past = _draw_past(rules, np.random.default_rng(5))
+    events = _draw_events(rules, past)
     started = time.perf_counter()
-    found = backtest_rules(rules, tree, past, WarningPolicy())
+    judged = judge_rules(rules, tree, past, events)
     seconds = time.perf_counter() - started
     different = sum(_differences(rules, past, place) for place in rules.places[::1000])
     if different:
         message = f"{different} cases of the backtest differ from live assessment."
         raise AssertionError(message)
-    return {"backtest_s": seconds, "backtest_episodes": len(found.episodes)}
+    return {"backtest_s": seconds, "backtest_episodes": len(judged.found.episodes)}
 
 
 def _many(pack_folder: Path, count: int) -> tuple[CompiledRules, PlaceTree]:
@@ -93,6 +96,20 @@ def _draw_past(rules: CompiledRules, random: np.random.Generator) -> Past:
         readings[sign] = flow
         evidence[node, place] = np.clip(1 / (1 + np.exp(np.nan_to_num(flow, nan=102.0) - 95)), 1e-6, 1 - 1e-6)
     return Past(times, readings, evidence)
+
+
+def _draw_events(rules: CompiledRules, past: Past) -> list[Event]:
+    """Call every stretch of low flow an event, so that all figures are reckoned; they mean nothing here."""
+    found = []
+    for risk, template in rules.templates.items():
+        for place, name in template.rule.signs:
+            if name != "low":
+                continue
+            low = past.readings[template.rule.signs[place, name]] < _LOW
+            edges = np.flatnonzero(np.diff(np.concatenate([[False], low, [False]]).astype(np.int8)))
+            times = np.minimum(past.times_ms[0] + _HOUR_MS * edges, past.times_ms[-1]).reshape(-1, 2)
+            found += [Event(risk, place, int(start), int(end)) for start, end in times]
+    return found
 
 
 def _differences(rules: CompiledRules, past: Past, place: str) -> int:

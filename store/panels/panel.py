@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -48,12 +49,12 @@ class PanelBatch:
     Attributes:
         signs: number of each row's sign, an index of :attr:`Panel.signs`, shape ``(row,)``.
         times_ms: event times, shape ``(row,)``.
-        values: shape ``(row,)``, NaN where missing.
+        values: float32, of an exact panel float64; shape ``(row,)``, NaN where missing.
     """
 
     signs: NDArray[np.int64]
     times_ms: NDArray[np.int64]
-    values: NDArray[np.float32]
+    values: NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +78,15 @@ class Panel:
     Args:
         path: the file or folder.
         columns: names of its columns.
+        exact: read values as float64, as thresholds of rules need them, instead of the float32 that models take.
 
     Raises:
         DataError: if it cannot be opened, lacks a column, or its times have no zone.
     """
 
-    def __init__(self, path: Path, columns: PanelColumns | None = None) -> None:
+    def __init__(self, path: Path, columns: PanelColumns | None = None, *, exact: bool = False) -> None:
         self.path = path
+        self._kind = pa.float64() if exact else pa.float32()
         self.columns = columns or PanelColumns()
         self.signs: list[str] = []
         """Ids of the signs seen so far, in the order of their first row."""
@@ -155,7 +158,7 @@ class Panel:
     def _format(self) -> ds.FileFormat:
         if not self._is_csv():
             return ds.ParquetFileFormat()
-        types = {self.columns.sign: pa.string(), self.columns.time: _INSTANT, self.columns.value: pa.float32()}
+        types = {self.columns.sign: pa.string(), self.columns.time: _INSTANT, self.columns.value: self._kind}
         return ds.CsvFileFormat(
             convert_options=pv.ConvertOptions(column_types=types),
             read_options=pv.ReadOptions(block_size=CSV_BLOCK_BYTES),
@@ -184,8 +187,8 @@ class Panel:
             )
             raise DataError(message)
         times_ms = pc.cast(pc.cast(time, _INSTANT, safe=False), pa.int64()).to_numpy(zero_copy_only=False)
-        values = pc.cast(value, pa.float32(), safe=False).to_numpy(zero_copy_only=False)
-        values = np.where(np.isfinite(values), values, np.float32(np.nan)).astype(np.float32, copy=False)
+        values = pc.cast(value, self._kind, safe=False).to_numpy(zero_copy_only=False)
+        values = np.where(np.isfinite(values), values, values.dtype.type(np.nan)).astype(values.dtype, copy=False)
         return PanelBatch(self._number(sign), times_ms, values)
 
     def _number(self, column: pa.Array) -> NDArray[np.int64]:
