@@ -43,7 +43,7 @@ _LOW = 90.0
 
 
 def measure_backtest(pack: Path) -> dict[str, Any]:
-    """Return how long a year takes with all its figures, and whether sampled cases are what live assessment says, to the last bit."""
+    """Return how long a year takes with all its figures; sampled cases must be what live assessment says."""
     rules, tree = _many(pack, _PLACES)
     past = _draw_past(rules, np.random.default_rng(5))
     events = _draw_events(rules, past)

@@ -123,6 +123,12 @@ class Rule:
         bars = {Level(level): words.bar for level, words in self.words.levels.items()}
         return dict(sorted(bars.items(), key=lambda item: item[0].rank))
 
+    def sign_at(self, place: str, name: str) -> str | None:
+        """The sign that an entry speaks of at a place; of entries that must hold together, the first one's."""
+        condition = self.conditions.get(name)
+        source = condition.steps[0] if condition is not None and condition.transform == "every" else name
+        return self.signs.get((place, source))
+
     def node(self, name: str) -> str:
         """The graph's id of a name in this rule."""
         return f"{self.words.id}.{name}"

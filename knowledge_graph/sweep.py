@@ -19,7 +19,7 @@ from .facts import Fact
 from .reasoning import log_odds_of, probability_of
 from .ruleset import Rule, RuleSet
 from .statements import Statement, count_in_many, statement_of_evidence, statement_of_fact
-from .sweeping import Answers, Floats, SweptCondition, SweptSequence
+from .sweeping import Answers, Floats, SweptCondition, SweptSequence, SweptTogether
 from .templates import Template, group_of
 from .watching import is_effective, local_date
 
@@ -68,9 +68,12 @@ class RuleSweep:
         self._zone = ZoneInfo(ruleset.timezone)
         self._conditions: dict[str, SweptCondition] = {}
         self._sequences: dict[str, SweptSequence] = {}
+        self._together: dict[str, SweptTogether] = {}
         for name, condition in rule.conditions.items():
             if condition.transform == "sequence":
                 self._sequences[name] = SweptSequence(condition, len(rule.places))
+            elif condition.transform == "every":
+                self._together[name] = SweptTogether(condition, len(rule.places))
             else:
                 self._conditions[name] = _swept(rule, name, ruleset, self._zone)
         self.conditions = tuple(self._conditions)
@@ -104,11 +107,8 @@ class RuleSweep:
             if not effective[step]:
                 self._reset()
                 continue
-            answers: dict[str, Answers] = {}
-            for name, condition in self._conditions.items():
-                answers[name] = condition.watch(time_ms, readings[name][step] if name in readings else nothing)
-            for name, sequence in self._sequences.items():
-                answers[name] = sequence.watch(time_ms, answers)
+            heard = {name: readings[name][step] if name in readings else nothing for name in self._conditions}
+            answers = self._answers(time_ms, heard)
             for name, answer in answers.items():
                 said[name][step] = np.where(answer.known, answer.state, -1)
         brought = {name: np.isfinite(array) & effective[:, None] for name, array in evidence.items()}
@@ -122,6 +122,14 @@ class RuleSweep:
                 laws[law] = laws.get(law, np.zeros(shape, bool)) | (said[name] == 1)
         return Swept(probability, laws, said)
 
+    def _answers(self, time_ms: int, heard: Mapping[str, Floats]) -> dict[str, Answers]:
+        answers = {name: condition.watch(time_ms, heard[name]) for name, condition in self._conditions.items()}
+        for name, sequence in self._sequences.items():
+            answers[name] = sequence.watch(time_ms, answers)
+        for name, together in self._together.items():  # in the order written: later ones may exclude earlier ones
+            answers[name] = together.watch(time_ms, answers)
+        return answers
+
     def _reset(self) -> None:
         for condition in self._conditions.values():
             condition.reset()
@@ -132,7 +140,7 @@ class RuleSweep:
         """Return the signs behind what was said of one case, as an assessment names them."""
         statements = self._prototypes(said, dict.fromkeys(said, 1.0))
         names = {statement.node.removeprefix(f"{self.template.rule.id}.") for statement in statements}
-        found = {self.template.rule.signs.get((place, name)) for name in names}
+        found = {self.template.rule.sign_at(place, name) for name in names}
         return tuple(sorted(sign for sign in found if sign is not None))
 
     def _judge(self, said: Mapping[str, NDArray[np.int8]], evidence: Mapping[str, Floats]) -> Floats:
@@ -198,8 +206,8 @@ class RuleSweep:
         return found
 
     def _sign(self, name: str) -> str | None:
-        signs = self.template.rule.signs
-        return next((signs[place, name] for place in self.places if (place, name) in signs), None)
+        at = (self.template.rule.sign_at(place, name) for place in self.places)
+        return next((sign for sign in at if sign is not None), None)
 
     def _vector(self, statement: Statement, numbers: Mapping[str, Floats]) -> Floats:
         """Return a statement's vector, shape ``(2, cases)``, or ``(2, 1)`` where all cases say the same."""

@@ -253,3 +253,26 @@ class SweptSequence:
             holds &= earlier < later
         holds &= time_ms - times[0] <= self.condition.within_ms
         return Answers(known, holds, np.where(holds, times[-1], time_ms))
+
+
+class SweptTogether:
+    """An ``every`` at many places: all its entries hold, and none of those it excludes is known to."""
+
+    def __init__(self, condition: Condition, places: int) -> None:
+        self.condition = condition
+        self._places = places
+
+    def watch(self, time_ms: int, answers: Mapping[str, Answers]) -> Answers:
+        """Take one instant of the entries' answers; it remembers nothing."""
+        fails = np.zeros(self._places, bool)
+        sure = np.ones(self._places, bool)
+        since = np.full(self._places, NEVER)
+        for name in self.condition.steps:
+            answer = answers[name]
+            fails |= answer.known & ~answer.state
+            sure &= answer.known
+            since = np.maximum(since, answer.since_ms)
+        for name in self.condition.unless:
+            fails |= answers[name].known & answers[name].state
+        state = sure & ~fails
+        return Answers(sure | fails, state, np.where(state, since, time_ms))

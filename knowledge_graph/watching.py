@@ -101,8 +101,7 @@ class PlaceWatch:
 
     def _fact(self, rule: Rule, name: str, time_ms: int, answer: Answer) -> Fact:
         condition, entry = rule.conditions[name], rule.words.signs[name]
-        source = condition.steps[0] if condition.transform == "every" else name
-        sign_id = rule.signs.get((self.place, source))
+        sign_id = rule.sign_at(self.place, name)
         if entry.reason is not None and answer.state:
             reason = fill_reason(entry.reason, answer.value)
         else:

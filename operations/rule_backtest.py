@@ -103,11 +103,11 @@ def backtest_rules(
 def _decide(desk: Desk, risks: Sequence[_Risk], order: Mapping[str, int], step: int, time_ms: int) -> None:
     """Pass every case that can matter by the desk, in the order that the engine would."""
     cases = [
-        (order[risk.sweep.places[column]], number, layer, law, risk, column)
+        (order[risk.sweep.places[column]], number, position, law, risk, column)
         for number, risk in enumerate(risks)
-        for layer, law, column in risk.cases(desk, step)
+        for position, law, column in risk.cases(desk, step)
     ]
-    for _, _, _, law, risk, column in sorted(cases, key=lambda case: case[:4]):
+    for _, _, _, law, risk, column in sorted(cases, key=lambda case: case[:3]):
         ruling = risk.ruling(desk, law, column, step=step, time_ms=time_ms)
         if ruling is not None:
             desk.rule(ruling, time_ms)
@@ -150,14 +150,14 @@ class _Risk:
         self._start = part.start
 
     def cases(self, desk: Desk, step: int) -> Iterator[tuple[int, str, int]]:
-        """Yield layer, law (empty for the risk itself) and column of every case that the desk has to hear of."""
+        """Yield position, law (empty for the risk itself) and column of every case that the desk has to hear of."""
         columns = {int(column) for column in self._near[step]}
         columns |= self._standing(desk, Layer.EXPERIENCE, self.rule.id)
         yield from ((0, "", column) for column in columns)
-        for law in self._laws:
+        for position, law in enumerate(self._laws, start=1):
             fired = {int(column) for column in np.flatnonzero(self.swept.laws[law][step])}
             fired |= self._standing(desk, Layer.STATUTORY, f"{self.rule.id}.{law}")
-            yield from ((1, law, column) for column in fired)
+            yield from ((position, law, column) for column in fired)
 
     def _standing(self, desk: Desk, layer: Layer, risk: str) -> set[int]:
         return {self._columns[episode.place] for episode in desk.standing(layer).values() if episode.risk == risk}
@@ -202,7 +202,7 @@ class _Risk:
         if not law:
             return self.sweep.spoke(said, place)
         names = [name for name, state in said.items() if state == 1 and self.rule.words.signs[name].law == law]
-        return tuple(sorted({sign for name in names if (sign := self.rule.signs.get((place, name))) is not None}))
+        return tuple(sorted({sign for name in names if (sign := self.rule.sign_at(place, name)) is not None}))
 
     def _signs(self, name: str) -> list[str | None]:
         return [self.rule.signs.get((place, name)) for place in self.sweep.places]

@@ -41,6 +41,8 @@ RULE = rule_text(
     + '\nplain: {source: flow, "<": 40}\nheld: {source: flow, ">=": 60, for: 3h}'
     + '\nrising: {source: depth, rise_per: 3h, ">": 30}\ndeep: {source: depth, "<": 10, law: close}'
     + "\nturn: {sequence: [plain, held], within: 12h, seen: {yes: 4, of: 10}, otherwise: {yes: 1, of: 40}}"
+    + "\nboth: {all: [plain, evening], unless: [deep], seen: {yes: 6, of: 10}, otherwise: {yes: 1, of: 30}}"
+    + "\nneither: {all: [held, stuck], unless: [both], law: close}"
     + "\nahead: {source: depth, use: prior, at: 20, direction: low}"
     + "\nshock: {source: wind, use: shock, direction: low}\ndrift: {source: wind, use: drift, direction: low}",
     body="causes:\n  ahead: {yes: 7, of: 10, prior: {yes: 1, of: 50}}\n"

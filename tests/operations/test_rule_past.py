@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contracts import ConfigurationError, DataError, Layer
+from contracts import ConfigurationError, DataError, InboxItem, Layer
 from early_warning.scoring import Event
 from operations import LocalModels, backtest, backtest_rules
 from operations.rule_judgement import compare_rules, judge_rules, read_events
@@ -28,8 +28,8 @@ HOURS = 220
 DROPS = {hour: 40.0 for start in (110, 150, 190) for hour in range(start, start + 5)} | {170: 3.0}
 
 
-def items() -> list:
-    found = []
+def items() -> list[InboxItem]:
+    found: list[InboxItem] = []
     for hour, value in enumerate(flow(HOURS, drops=DROPS)):
         found.append(reading(len(found) + 1, hour, value))
         found.append(tick(len(found) + 1, hour))
