@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
+import av.container
 import av.error
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,11 @@ MS = 1000
 PICTURES = (".jpg", ".jpeg", ".png")
 _STREAM_SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "tcp://", "udp://", "rtmp://")
 _TIMEOUT_S = 10.0
+_MOST_DAMAGED = 50
+"""Packets in a row that may be damaged before the source counts as broken."""
+_LONGEST_GAP_S = 60.0
+"""A film's frames may be so far apart; more is damage."""
+_USUAL_FPS = 25
 _NAME_FORMAT = "%Y%m%dT%H%M%S"
 IsStopped = Callable[[], bool]
 
@@ -63,6 +69,29 @@ class Cadence:
             return False
         self._last = step
         return True
+
+
+class FilmClock:
+    """Seconds that a film has run, as its frames tell; damage and films put together make what they tell jump.
+
+    Args:
+        step_s: from one frame to the next, where that cannot be told.
+    """
+
+    def __init__(self, step_s: float) -> None:
+        self._step_s = step_s
+        self._told_s: float | None = None
+        self._ran_s = 0.0
+
+    def read(self, told_s: float | None) -> float:
+        """Return the seconds since the first frame; a jump back, or far ahead, counts as one frame."""
+        if self._told_s is None:
+            self._told_s = told_s
+            return self._ran_s
+        step_s = -1.0 if told_s is None else told_s - self._told_s
+        self._ran_s += step_s if 0 <= step_s <= _LONGEST_GAP_S else self._step_s
+        self._told_s = self._told_s if told_s is None else told_s
+        return self._ran_s
 
 
 def is_stream(url: str) -> bool:
@@ -103,23 +132,36 @@ def _read_video(camera: CameraSettings, url: str, is_stopped: IsStopped) -> Iter
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1
             start_ms = now_ms() if camera.starts is None else to_ms(camera.starts)
-            first_s: float | None = None
-            for picture in container.decode(stream):
+            clock = FilmClock(float(1 / (stream.average_rate or _USUAL_FPS)))
+            for picture in _decode(container, stream):
                 if is_stopped():
                     return
                 if live:
                     time_ms = now_ms()
                 else:
-                    at_s = float(picture.time or 0.0)
-                    first_s = at_s if first_s is None else first_s
-                    time_ms = start_ms + round((at_s - first_s) * MS)
-                    if camera.pace == "real" and not _wait_until(begun + at_s - first_s, is_stopped):
+                    ran_s = clock.read(picture.time)
+                    time_ms = start_ms + round(ran_s * MS)
+                    if camera.pace == "real" and not _wait_until(begun + ran_s, is_stopped):
                         return
                 if cadence.is_due(time_ms):
                     yield Frame(time_ms, _to_pixels(picture, camera.width_px))
     except av.error.FFmpegError as exc:
         message = f"The source of the camera {camera.id!r} failed: {exc.strerror or exc}."
         raise ServiceError(message) from exc
+
+
+def _decode(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """Decode a stream and pass over what is damaged in it; a run of nothing but damage is a failure."""
+    damaged = 0
+    for packet in container.demux(stream):
+        try:
+            for picture in packet.decode():
+                damaged = 0
+                yield picture
+        except av.error.InvalidDataError:
+            damaged += 1
+            if damaged > _MOST_DAMAGED:
+                raise
 
 
 def _to_pixels(picture: av.VideoFrame, width_px: int) -> NDArray[np.uint8]:

@@ -34,14 +34,27 @@ def test_a_film_that_changes_its_size_goes_on(tmp_path: Path) -> None:
     large = write_film(tmp_path / "b.ts", pictures(20, 320, 160), codec="mpeg2video", fps=25)
     joined = tmp_path / "both.ts"
     joined.write_bytes(small.read_bytes() + large.read_bytes())
-    shapes = {frame.pixels.shape for frame in open_source(camera(joined, fps=25, width_px=160), never)}
-    assert shapes == {(120, 160, 3), (80, 160, 3)}
+    frames = list(open_source(camera(joined, fps=25, width_px=160), never))
+    assert {frame.pixels.shape for frame in frames} == {(120, 160, 3), (80, 160, 3)}
+    assert len(frames) >= 38  # the second film's own times begin anew
 
 
 def test_a_film_cut_short_gives_what_is_whole(tmp_path: Path) -> None:
     film = write_film(tmp_path / "film.ts", pictures(60), codec="mpeg2video", fps=25)
     film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
     assert 10 < len(list(open_source(camera(film, fps=25), never))) < 60
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.avi"])
+def test_a_film_damaged_in_the_middle_goes_on_behind_the_damage(tmp_path: Path, name: str) -> None:
+    film = write_film(tmp_path / name, pictures(60), fps=25)
+    content = bytearray(film.read_bytes())
+    damaged = slice(len(content) * 4 // 10, len(content) // 2)
+    content[damaged] = np.random.default_rng(0).bytes(damaged.stop - damaged.start)
+    film.write_bytes(content)
+    frames = list(open_source(camera(film, fps=25), never))
+    assert len(frames) > 45
+    assert [frame.time_ms for frame in frames] == sorted({frame.time_ms for frame in frames})
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no film" * 100])
