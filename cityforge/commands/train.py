@@ -21,9 +21,9 @@ from training import Recipe, TrainingResult, load_recipe
 from training import train as train_recipe
 
 if TYPE_CHECKING:
-    from training.vision import ClassifyRecipe, DetectRecipe
+    from training.vision import ClassifyRecipe, DetectRecipe, SegmentRecipe
 
-    AnyRecipe = Recipe | DetectRecipe | ClassifyRecipe
+    AnyRecipe = Recipe | DetectRecipe | SegmentRecipe | ClassifyRecipe
 
 
 def train(

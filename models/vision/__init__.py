@@ -1,4 +1,4 @@
-"""What a detector or classifier is: declared parts around a network, merged into one ONNX graph.
+"""What a detector, segmenter or classifier is: declared parts around a network, merged into one ONNX graph.
 
 ``ultralytics_adapter`` is imported by name, in a process of its own: it loads torch and ultralytics.
 """
@@ -6,12 +6,8 @@
 from __future__ import annotations
 
 from .classifier import CLASSIFIER_KEY, ClassifierSpec, classifier_signature, export_classifier
+from .declaration import DETECTOR_KEY, SIGNATURE, ChannelOrder, DetectorSpec, Head
 from .detector import (
-    DETECTOR_KEY,
-    SIGNATURE,
-    ChannelOrder,
-    DetectorSpec,
-    Head,
     Parts,
     build_parts,
     export_detector,
@@ -20,8 +16,13 @@ from .detector import (
     read_detector,
     split_parts,
 )
+from .segmenter import MASK_PX, SEGMENT_SIGNATURE, SEGMENTER_KEY, export_segmenter
 
 __all__ = [
+    "MASK_PX",
+    "SEGMENT_SIGNATURE",
+    "SEGMENTER_KEY",
+    "export_segmenter",
     "CLASSIFIER_KEY",
     "ClassifierSpec",
     "classifier_signature",

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts import Axis, AxisName, DType, ModelError, Signature, TensorSpec
 
-from .detector import FAMILY_KEY, SIGNATURE_KEY, rename_ends
+from .declaration import FAMILY_KEY, SIGNATURE_KEY
+from .detector import rename_ends
 from .graph import FLOAT, INT64, UINT8, GraphWriter
 
 CLASSIFIER_KEY = "cityforge.classifier"

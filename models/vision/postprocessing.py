@@ -2,37 +2,62 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
 
+from .declaration import DetectorSpec, Head
 from .graph import FLOAT, INT64, GraphWriter
 
-if TYPE_CHECKING:
-    from .detector import DetectorSpec
-
 STRIDES_PX = (8, 16, 32)
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """Names of the tensors of the boxes that are kept, best first.
+
+    Attributes:
+        boxes: (box, 4) cx cy w h in input pixels.
+        scores: (box,).
+        classes: (box,).
+        anchors: (box,) where each comes from.
+    """
+
+    boxes: str
+    scores: str
+    classes: str
+    anchors: str
 
 
 def write_post(spec: DetectorSpec, opset: int, ir_version: int) -> onnx.ModelProto:
     """Write ``raw`` of one picture and its ``geometry`` (6,) → ``boxes`` (box, 4), ``scores``, ``classes`` (box,)."""
     graph = GraphWriter("post", opset)
     shape: list[int | str] = (
-        [1, "anchor", 5 + len(spec.labels)] if spec.head == "yolox" else [1, 4 + len(spec.labels), "anchor"]
+        [1, "anchor", 5 + len(spec.labels)] if spec.head is Head.YOLOX else [1, 4 + len(spec.labels), "anchor"]
     )
     raw = graph.add_input("raw", FLOAT, shape)
     geometry = graph.add_input("geometry", FLOAT, [6])
-    decode = _decode_yolox if spec.head == "yolox" else _decode_ultralytics
-    centres, scores = decode(graph, spec, raw)  # (1, anchor, 4) cx cy w h; (1, class, anchor)
-    best, best_scores, best_classes = _suppress(graph, spec, centres, scores)
-    _map_back(graph, best, geometry)
-    graph.apply("Identity", best_scores, to="scores")
-    graph.apply("Identity", best_classes, to="classes")
+    centres, scores = decode_boxes(graph, spec, raw)
+    best = suppress(graph, spec, centres, scores)
+    map_back(graph, best.boxes, geometry)
+    write_best(graph, best)
+    return graph.finish(ir_version)
+
+
+def write_best(graph: GraphWriter, best: Best) -> None:
+    """Declare ``boxes`` (which :func:`map_back` made), ``scores`` and ``classes`` as outputs."""
+    graph.apply("Identity", best.scores, to="scores")
+    graph.apply("Identity", best.classes, to="classes")
     graph.add_output("boxes", FLOAT, ["box", 4])
     graph.add_output("scores", FLOAT, ["box"])
     graph.add_output("classes", INT64, ["box"])
-    return graph.finish(ir_version)
+
+
+def decode_boxes(graph: GraphWriter, spec: DetectorSpec, raw: str) -> tuple[str, str]:
+    """Read a head; returns boxes (1, anchor, 4) cx cy w h in input pixels and scores (1, class, anchor)."""
+    decode = _decode_yolox if spec.head is Head.YOLOX else _decode_ultralytics
+    return decode(graph, spec, raw)
 
 
 def _decode_ultralytics(graph: GraphWriter, spec: DetectorSpec, raw: str) -> tuple[str, str]:
@@ -61,8 +86,8 @@ def yolox_cells(size_px: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(offsets).astype(np.float32), np.concatenate(strides).astype(np.float32)
 
 
-def _suppress(graph: GraphWriter, spec: DetectorSpec, centres: str, scores: str) -> tuple[str, str, str]:
-    """Keep the best boxes of each class, then the best of all; returns boxes (box, 4) cx cy w h, scores, classes."""
+def suppress(graph: GraphWriter, spec: DetectorSpec, centres: str, scores: str) -> Best:
+    """Keep the best boxes of each class, then the best of all."""
     kept = graph.apply(
         "NonMaxSuppression",
         centres,
@@ -81,10 +106,11 @@ def _suppress(graph: GraphWriter, spec: DetectorSpec, centres: str, scores: str)
     classes = graph.apply("Reshape", graph.slice(best, 1, 2, 1), flat)
     anchors = graph.apply("Reshape", graph.slice(best, 2, 3, 1), flat)
     table = graph.apply("Reshape", centres, graph.constant([-1, 4], np.int64))
-    return graph.apply("Gather", table, anchors, axis=0), best_scores, classes
+    return Best(graph.apply("Gather", table, anchors, axis=0), best_scores, classes, anchors)
 
 
-def _map_back(graph: GraphWriter, best: str, geometry: str) -> None:
+def map_back(graph: GraphWriter, best: str, geometry: str) -> None:
+    """Write ``boxes``: corners in pixels of the picture, within it."""
     half = graph.apply("Mul", graph.slice(best, 2, 4, 1), graph.constant(0.5))
     centre = graph.slice(best, 0, 2, 1)
     corners = (graph.apply("Sub", centre, half), graph.apply("Add", centre, half))

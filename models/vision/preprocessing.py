@@ -5,15 +5,11 @@ Resizes with plain bilinear sampling and pads with grey 114, as the networks wer
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import onnx
 
+from .declaration import ChannelOrder, DetectorSpec
 from .graph import FLOAT, INT64, UINT8, GraphWriter
-
-if TYPE_CHECKING:
-    from .detector import DetectorSpec
 
 PAD_GREY = 114
 
@@ -71,7 +67,7 @@ def _pad(graph: GraphWriter, resized: str, before: str, after: str) -> str:
 
 def _normalise(graph: GraphWriter, spec: DetectorSpec, padded: str) -> None:
     ordered = padded
-    if spec.channel_order == "bgr":
+    if spec.channel_order is ChannelOrder.BGR:
         ordered = graph.apply("Gather", padded, graph.constant([2, 1, 0], np.int64), axis=3)
     planar = graph.apply("Transpose", ordered, perm=[0, 3, 1, 2])  # (1, 3, size, size)
     whole = graph.apply("Reshape", planar, graph.constant([1, 3, spec.size_px, spec.size_px], np.int64))

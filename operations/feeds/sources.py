@@ -145,6 +145,9 @@ def _read_video(camera: CameraSettings, url: str, is_stopped: IsStopped) -> Iter
                         return
                 if cadence.is_due(time_ms):
                     yield Frame(time_ms, _to_pixels(picture, camera.width_px))
+    except av.error.ExitError as exc:
+        message = f"The source of the camera {camera.id!r} sent nothing for {_TIMEOUT_S:g} s."
+        raise ServiceError(message) from exc
     except av.error.FFmpegError as exc:
         message = f"The source of the camera {camera.id!r} failed: {exc.strerror or exc}."
         raise ServiceError(message) from exc

@@ -1,4 +1,4 @@
-"""How a detector is made: labelled pictures, their inspection, fitting, evaluation, gates, registration."""
+"""How detectors, segmenters and classifiers are made: labelled pictures, inspection, fitting, evaluation, gates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from .inspection import Inspection, InspectionPolicy, inspect
 from .label_export import LabelForm, write_picks
 from .labelling import Candidate, Pick, find_pictures, look_through, pick_pictures
 from .production import import_detector, train_detector
-from .recipe import ClassifyRecipe, DetectRecipe, GatesSection, load_detect_recipe, load_vision_recipe
+from .recipe import (
+    ClassifyRecipe,
+    DetectRecipe,
+    GatesSection,
+    SegmentRecipe,
+    load_detect_recipe,
+    load_vision_recipe,
+)
 from .tuning import TrialSummary, TuningResult, tune_detector
 from .twins import look_at
 
@@ -33,6 +40,7 @@ __all__ = [
     "LabelledPicture",
     "Pick",
     "PictureSet",
+    "SegmentRecipe",
     "Split",
     "TrialSummary",
     "TuningResult",

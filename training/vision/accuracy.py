@@ -1,4 +1,4 @@
-"""How good boxes are: mean average precision as COCO defines it, over all and by class.
+"""How good boxes and masks are: mean average precision as COCO defines it, over all and by class.
 
 The COCO evaluation itself is the package faster-coco-eval's.
 """
@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from contracts import Array
 
+from .masks import Mask, mask_area
+
 IOU_MATCH = 0.5
-_MAXIMUM_BOXES = 100
+MAXIMUM_BOXES = 100
+"""The best of each picture that count."""
 _MAP, _MAP50, _RECALL = 0, 1, 8
 
 
@@ -27,11 +30,13 @@ class Boxes:
         boxes: (box, 4) left, top, right, bottom in pixels.
         classes: (box,) int64.
         scores: (box,); None for labelled boxes.
+        masks: one a box, of things that are outlined; None where only boxes are known.
     """
 
     boxes: Array
     classes: Array
     scores: Array | None = None
+    masks: tuple[Mask, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +91,7 @@ class Accuracy:
 
 
 def measure_accuracy(labelled: Sequence[Boxes], found: Sequence[Boxes], classes: int) -> Accuracy:
-    """Compare found with labelled boxes, picture by picture.
+    """Compare found with labelled boxes, picture by picture; where both have masks, masks with masks.
 
     Args:
         labelled: one entry a picture.
@@ -98,15 +103,11 @@ def measure_accuracy(labelled: Sequence[Boxes], found: Sequence[Boxes], classes:
         nan = float("nan")
         return Accuracy(nan, nan, nan, (nan,) * classes, len(labelled), 0)
     truth = COCO(_document(labelled, classes))
-    rows = [
-        (index, *_xywh(box), score, int(label))
-        for index, entry in enumerate(found)
-        for box, score, label in zip(entry.boxes, _scores(entry), entry.classes, strict=True)
-    ]
-    answers = truth.loadRes(np.array(rows, dtype=np.float64)) if rows else None
-    if answers is None:
+    if not any(len(entry.boxes) for entry in found):
         return Accuracy(0.0, 0.0, 0.0, _nothing_found(labelled, classes), len(labelled), total)
-    evaluation = COCOeval_faster(truth, answers, "bbox", print_function=lambda *_: None)
+    masked = all(entry.masks is not None for entry in (*labelled, *found))
+    answers = truth.loadRes(_mask_rows(found) if masked else _box_rows(found))
+    evaluation = COCOeval_faster(truth, answers, "segm" if masked else "bbox", print_function=lambda *_: None)
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()
@@ -119,6 +120,25 @@ def measure_accuracy(labelled: Sequence[Boxes], found: Sequence[Boxes], classes:
     return Accuracy(stats[_MAP], stats[_MAP50], stats[_RECALL], by_class, len(labelled), total, curves)
 
 
+def _box_rows(found: Sequence[Boxes]) -> NDArray[np.float64]:
+    return np.array(
+        [
+            (index, *_xywh(box), score, int(label))
+            for index, entry in enumerate(found)
+            for box, score, label in zip(entry.boxes, _scores(entry), entry.classes, strict=True)
+        ],
+        dtype=np.float64,
+    )
+
+
+def _mask_rows(found: Sequence[Boxes]) -> list[dict[str, object]]:
+    return [
+        {"image_id": index, "category_id": int(label), "segmentation": mask, "score": float(score)}
+        for index, entry in enumerate(found)
+        for mask, score, label in zip(entry.masks or (), _scores(entry), entry.classes, strict=True)
+    ]
+
+
 def _nothing_found(labelled: Sequence[Boxes], classes: int) -> tuple[float, ...]:
     present = {int(label) for entry in labelled for label in entry.classes}
     return tuple(0.0 if index in present else float("nan") for index in range(classes))
@@ -127,7 +147,8 @@ def _nothing_found(labelled: Sequence[Boxes], classes: int) -> tuple[float, ...]
 def _document(labelled: Sequence[Boxes], classes: int) -> dict[str, list[dict[str, object]]]:
     annotations: list[dict[str, object]] = []
     for index, entry in enumerate(labelled):
-        for box, label in zip(entry.boxes, entry.classes, strict=True):
+        masks = entry.masks or (None,) * len(entry.boxes)
+        for box, label, mask in zip(entry.boxes, entry.classes, masks, strict=True):
             left, top, width, height = _xywh(box)
             annotations.append(
                 {
@@ -135,15 +156,21 @@ def _document(labelled: Sequence[Boxes], classes: int) -> dict[str, list[dict[st
                     "image_id": index,
                     "category_id": int(label),
                     "bbox": [left, top, width, height],
-                    "area": width * height,
+                    "area": width * height if mask is None else mask_area(mask),
                     "iscrowd": 0,
+                    **({} if mask is None else {"segmentation": mask}),
                 }
             )
     return {
-        "images": [{"id": index} for index in range(len(labelled))],
+        "images": [{"id": index, **_size(entry)} for index, entry in enumerate(labelled)],
         "annotations": annotations,
         "categories": [{"id": index, "name": str(index)} for index in range(classes)],
     }
+
+
+def _size(entry: Boxes) -> dict[str, int]:
+    """Return height and width where masks tell them; boxes need none."""
+    return dict(zip(("height", "width"), entry.masks[0]["size"], strict=True)) if entry.masks else {}
 
 
 def _xywh(box: Array) -> tuple[float, float, float, float]:

@@ -2,6 +2,7 @@
 
 Looks for ``annotations/instances_<split>*.json``, ``annotations/<split>.json`` or ``<split>/_annotations.coco.json``;
 pictures lie in ``<split>/``, ``images/<split>/``, ``images/`` or beside the JSON. Crowd regions are left out.
+Polygons are outlines; masks as run lengths are passed over.
 """
 
 from __future__ import annotations
@@ -10,14 +11,19 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from contracts import Problem
 
-from .dataset import MAXIMUM_LABEL_BYTES, LabelledPicture, PictureSet, Split, picture, refuse, split_of_name
+from .dataset import MAXIMUM_LABEL_BYTES, LabelledPicture, Outline, PictureSet, Split, picture, refuse, split_of_name
 
 _BOX_VALUES = 4
+_POLYGON_VALUES = 6
+_EXPORT = "Export it as COCO instances."
 
 
 def read_coco(folder: Path) -> PictureSet:
@@ -63,11 +69,23 @@ def _read_document(path: Path, problems: list[Problem]) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, ValueError) as exc:
         problems.append(Problem(path.name, f"cannot be read: {exc}.", "Give a readable JSON file."))
         return {}
+    if not isinstance(document, dict):
+        problems.append(Problem(path.name, f"must be an object, was {type(document).__name__}.", _EXPORT))
+        return {}
     missing = [key for key in ("images", "annotations", "categories") if not isinstance(document.get(key), list)]
     if missing:
-        problems.append(Problem(path.name, f"lacks the lists {missing}.", "Export it as COCO instances."))
+        problems.append(Problem(path.name, f"lacks the lists {missing}.", _EXPORT))
         return {}
-    return dict(document)
+    broken = [each for each in document["categories"] if not _names_class(each)]
+    problems.extend(
+        Problem(f"{path.name}: categories", f"{str(each)[:80]!r} is broken.", "Each needs a whole id and a name.")
+        for each in broken
+    )
+    return {} if broken else document
+
+
+def _names_class(category: Any) -> bool:
+    return isinstance(category, dict) and isinstance(category.get("id"), int) and isinstance(category.get("name"), str)
 
 
 def _labels(documents: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -105,40 +123,57 @@ def _pictures(source: _Source, document: dict[str, Any], problems: list[Problem]
     index_of = {int(category["id"]): source.labels.index(str(category["name"])) for category in document["categories"]}
     annotations: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for annotation in document["annotations"]:
-        if isinstance(annotation, dict) and not annotation.get("iscrowd"):
-            annotations[annotation.get("image_id")].append(annotation)
+        if not isinstance(annotation, dict) or not isinstance(annotation.get("image_id"), int | str):
+            where = f"{source.path.name}: annotations"
+            problems.append(Problem(where, f"{str(annotation)[:80]!r} is broken.", "Each needs an image_id."))
+        elif not annotation.get("iscrowd"):
+            annotations[annotation["image_id"]].append(annotation)
     for image in document["images"]:
         try:
-            width, height = _size_px(image)
-            file_name, identifier = str(image["file_name"]), image["id"]
+            file_name, identifier, width, height = _describe(image)
         except (KeyError, TypeError, ValueError) as exc:
             hint = "Each picture needs id, file_name, width and height."
             problems.append(Problem(f"{source.path.name}: images", f"{str(image)[:80]!r} is broken: {exc}.", hint))
             continue
-        boxes, classes = [], []
+        boxes, classes, outlines = [], [], []
         for annotation in annotations.pop(identifier, []):
             where = f"{source.path.name}: annotation {annotation.get('id')!r} of {file_name}"
             box = _box(annotation, where, problems)
             category = annotation.get("category_id")
             if box is None:
                 continue
-            if category not in index_of:
+            if not isinstance(category, int) or category not in index_of:
                 problems.append(Problem(where, f"has the unknown category {category!r}.", "Add it to categories."))
                 continue
             boxes.append([box[0] / width, box[1] / height, box[2] / width, box[3] / height])
             classes.append(index_of[category])
-        entry = picture(source.find(file_name), source.split, boxes, classes)
+            outlines.append(_outline(annotation.get("segmentation"), width, height))
+        entry = picture(source.find(file_name), source.split, boxes, classes, outlines)
         yield replace(entry, size_px=(width, height))
     for identifier in annotations:
         problems.append(Problem(f"{source.path.name}: annotations", f"picture {identifier!r} is not among images."))
 
 
-def _size_px(image: dict[str, Any]) -> tuple[int, int]:
-    width, height = int(image["width"]), int(image["height"])
-    if width <= 0 or height <= 0:
-        message = f"has the size {width}x{height}"
+def _outline(given: Any, width: int, height: int) -> Outline:
+    """Return the polygons of an annotation as shares; none where there is no usable one."""
+    if not isinstance(given, list):
+        return ()
+    parts = []
+    for flat in given:
+        usable = isinstance(flat, list) and len(flat) >= _POLYGON_VALUES and len(flat) % 2 == 0
+        if not usable or not all(isinstance(value, int | float) and isfinite(value) for value in flat):
+            return ()
+        parts.append(np.asarray(flat, dtype=np.float64).reshape(-1, 2) / [width, height])
+    return tuple(parts)
+
+
+def _describe(image: dict[str, Any]) -> tuple[str, int | str, int, int]:
+    """Return file name, identifier, width and height."""
+    width, height, identifier = int(image["width"]), int(image["height"]), image["id"]
+    if width <= 0 or height <= 0 or not isinstance(identifier, int | str):
+        message = f"has the size {width}x{height} and the id {identifier!r}"
         raise ValueError(message)
-    return width, height
+    return str(image["file_name"]), identifier, width, height
 
 
 def _box(annotation: dict[str, Any], where: str, problems: list[Problem]) -> tuple[float, float, float, float] | None:

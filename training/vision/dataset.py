@@ -17,6 +17,8 @@ from contracts import Array, ConfigurationError, Problem
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 MAXIMUM_LABEL_BYTES = 1024 * 1024 * 1024
+Outline = tuple[NDArray[np.float64], ...]
+"""Polygons (point, 2), x and y as shares of width and height, around a thing; empty where only its box is known."""
 
 
 class Split(StrEnum):
@@ -50,6 +52,7 @@ class LabelledPicture:
         slice: condition it was taken in, such as ``night``; empty for the plain one.
         labelled: whether there is a label file or entry at all; an empty one says "nothing here".
         size_px: (width, height) that the labels were made for, where they say so.
+        outlines: one for each box, as they were labelled; none at all where the form knows only boxes.
     """
 
     path: Path
@@ -59,6 +62,12 @@ class LabelledPicture:
     slice: str = ""
     labelled: bool = True
     size_px: tuple[int, int] | None = None
+    outlines: tuple[Outline, ...] = ()
+
+    def with_boxes(self, keep: NDArray[np.bool_], classes: NDArray[np.int64]) -> LabelledPicture:
+        """Return the same picture with some of its boxes, (box,) kept, and classes (box,) for all of them."""
+        outlines = tuple(outline for outline, kept in zip(self.outlines, keep, strict=False) if kept)
+        return replace(self, boxes=self.boxes[keep], classes=classes[keep], outlines=outlines)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,9 +97,16 @@ class PictureSet:
         return replace(self, pictures=tuple(pictures))
 
 
-def picture(path: Path, split: Split, boxes: Sequence[Sequence[float]], classes: Sequence[int]) -> LabelledPicture:
-    """Build a picture from plain lists of boxes (shares of width and height) and class indices."""
-    return LabelledPicture(path, split, box_array(boxes), np.asarray(classes, dtype=np.int64).reshape(-1))
+def picture(
+    path: Path,
+    split: Split,
+    boxes: Sequence[Sequence[float]],
+    classes: Sequence[int],
+    outlines: Sequence[Outline] = (),
+) -> LabelledPicture:
+    """Build a picture from plain lists of boxes (shares of width and height), class indices and outlines."""
+    numbers = np.asarray(classes, dtype=np.int64).reshape(-1)
+    return LabelledPicture(path, split, box_array(boxes), numbers, outlines=tuple(outlines) if any(outlines) else ())
 
 
 def box_array(boxes: Sequence[Sequence[float]] | Array) -> NDArray[np.float64]:

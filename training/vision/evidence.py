@@ -1,23 +1,32 @@
-"""What was measured of a detector, and what the gates say to it."""
+"""What was measured of a detector or segmenter, and what the gates say to it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from contracts import GateResult, decode_picture
+from contracts import Array, GateResult, Task, decode_picture
 from gpu import Session
 from models.vision import DetectorSpec
 from registry import at_least, at_most
 
-from .accuracy import Accuracy, Boxes, measure_accuracy
+from .accuracy import MAXIMUM_BOXES, Accuracy, Boxes, measure_accuracy
 from .dataset import LabelledPicture, PictureSet, Split
 from .inspection import Inspection
+from .masks import draw_outline, stretch_mask
 from .recipe import GatesSection
 from .twins import leaking_groups
 
+MASKS = "masks"
+_WORDS = {
+    Task.DETECT: ("detector", "boxes in its pixels"),
+    Task.SEGMENT: (
+        "segmenter",
+        "boxes in its pixels, each with a mask to stretch over it; accuracy is of masks",
+    ),
+}
 Part = tuple[Split, str]
 """A split and one of its slices; "" is the plain pictures."""
 
@@ -30,13 +39,15 @@ class Findings:
         pictures: in order.
         labelled: boxes of each picture, in its pixels.
         found: boxes of each picture, with scores.
-        accuracy: how well they agree.
+        accuracy: how well they agree; of a segmenter's masks, where it has them.
+        box_accuracy: how well the boxes of masks agree; None where there are no masks.
     """
 
     pictures: tuple[LabelledPicture, ...]
     labelled: tuple[Boxes, ...]
     found: tuple[Boxes, ...]
     accuracy: Accuracy
+    box_accuracy: Accuracy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +62,10 @@ class Evidence:
 def find_boxes(
     session: Session, pictures: Sequence[LabelledPicture], on_picture: Callable[[], None] | None = None
 ) -> tuple[list[Boxes], list[Boxes]]:
-    """Run a detector over labelled pictures.
+    """Run a detector or segmenter over labelled pictures.
 
     Args:
-        session: of a detector graph.
+        session: of its graph.
         pictures: in order.
         on_picture: called after each.
 
@@ -66,20 +77,35 @@ def find_boxes(
         pixels = decode_picture(picture.path.read_bytes(), name=str(picture.path))
         answer = session.run({"image": pixels})
         height, width = pixels.shape[:2]
-        labelled.append(Boxes(picture.boxes * [width, height, width, height], picture.classes))
-        found.append(Boxes(answer["boxes"], answer["classes"], answer["scores"]))
+        truth = Boxes(picture.boxes * [width, height, width, height], picture.classes)
+        seen = Boxes(answer["boxes"], answer["classes"], answer["scores"])
+        if MASKS in answer:
+            truth = replace(truth, masks=tuple(draw_outline(outline, width, height) for outline in picture.outlines))
+            seen = _with_masks(seen, answer[MASKS], width, height)
+        labelled.append(truth)
+        found.append(seen)
         if on_picture is not None:
             on_picture()
     return labelled, found
 
 
+def _with_masks(seen: Boxes, masks: Array, width: int, height: int) -> Boxes:
+    """Return the best boxes, as many as count, with their masks in pixels of the picture."""
+    best = slice(MAXIMUM_BOXES)
+    stretched = tuple(
+        stretch_mask(mask, box, width, height) for mask, box in zip(masks[best], seen.boxes[best], strict=True)
+    )
+    scores = None if seen.scores is None else seen.scores[best]
+    return Boxes(seen.boxes[best], seen.classes[best], scores, stretched)
+
+
 def evaluate(
     session: Session, data: PictureSet, progress: Callable[[float], None] | None = None
 ) -> dict[Part, Findings]:
-    """Run a detector over every slice of validation and test.
+    """Run a detector or segmenter over every slice of validation and test.
 
     Args:
-        session: of a detector graph.
+        session: of its graph.
         data: labelled pictures.
         progress: told the share that is done.
     """
@@ -97,7 +123,11 @@ def evaluate(
         pictures = data.of(*part)
         labelled, found = find_boxes(session, pictures, on_picture)
         accuracy = measure_accuracy(labelled, found, classes=len(data.labels))
-        findings[part] = Findings(tuple(pictures), tuple(labelled), tuple(found), accuracy)
+        of_boxes = None
+        if any(one.masks is not None for one in found):
+            bare, seen = ([replace(one, masks=None) for one in side] for side in (labelled, found))
+            of_boxes = measure_accuracy(bare, seen, classes=len(data.labels))
+        findings[part] = Findings(tuple(pictures), tuple(labelled), tuple(found), accuracy, of_boxes)
     return findings
 
 
@@ -145,6 +175,15 @@ def figures_of(evidence: Evidence, labels: tuple[str, ...]) -> dict[str, float]:
     return {key: value for key, value in figures.items() if np.isfinite(value)}
 
 
+def box_figures_of(findings: Mapping[Part, Findings]) -> dict[str, float]:
+    """Return how well the boxes of masks agree, such as ``val.plain.box_map50``; nothing for a detector."""
+    return {
+        f"{split}.{name or 'plain'}.box_map50": one.box_accuracy.map50
+        for (split, name), one in findings.items()
+        if one.box_accuracy is not None and np.isfinite(one.box_accuracy.map50)
+    }
+
+
 def table_of(evidence: Evidence, labels: tuple[str, ...]) -> list[dict[str, object]]:
     """Return accuracy as rows for people and programs: one for each split, slice and class that has boxes."""
     return [
@@ -161,15 +200,16 @@ def table_of(evidence: Evidence, labels: tuple[str, ...]) -> list[dict[str, obje
     ]
 
 
-def write_card(name: str, spec: DetectorSpec, evidence: Evidence, least_score: float) -> str:
+def write_card(name: str, spec: DetectorSpec, evidence: Evidence, least_score: float, task: Task) -> str:
     """Write what people should know before they trust the model, as Markdown."""
     rows = "\n".join(
         f"| {split} | {condition or 'plain'} | {a.pictures} | {a.boxes} | {a.map50:.3f} | {a.map50_95:.3f} |"
         for (split, condition), a in evidence.accuracy.items()
     )
+    kind, answers = _WORDS[task]
     return (
-        f"# {name}\n\nA {spec.family} detector of {', '.join(spec.labels)} at {spec.size_px} px, one ONNX graph from a "
-        "uint8 picture of any size to boxes in its pixels. Scores order boxes; they are no probabilities of a risk. "
+        f"# {name}\n\nA {spec.family} {kind} of {', '.join(spec.labels)} at {spec.size_px} px, one ONNX graph from a "
+        f"uint8 picture of any size to {answers}. Scores order boxes; they are no probabilities of a risk. "
         f"On validation the best balance of misses and false boxes lies at a score of {least_score:.2f}.\n\n"
         "| split | condition | pictures | boxes | mAP50 | mAP50-95 |\n|---|---|---|---|---|---|\n" + rows + "\n"
     )

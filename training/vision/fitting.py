@@ -18,6 +18,8 @@ from .dataset import PictureSet
 from .recipe import VisionRecipe
 from .worker_job import write_job
 
+LIFELINE = "--lifeline"
+"""Asks the process to end once its standard input closes: whoever asked for the fit is gone, and may ask again."""
 _POLL_S = 0.2
 _ERROR_CHARACTERS = 4000
 
@@ -80,12 +82,12 @@ def follow_fit(
         ModelError: if the process fails; its last words are in the message.
     """
     job = write_job(recipe, data, folder, export=export)
-    command = [sys.executable, "-P", "-W", "ignore", "-m", "training.vision.worker", str(job)]
+    command = [sys.executable, "-P", "-W", "ignore", "-m", "training.vision.worker", str(job), LIFELINE]
     lines = folder / "progress.jsonl"
     root = str(Path(__file__).parents[2])
     with (folder / "worker.log").open("wb") as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": root}
+            command, stdout=log, stderr=log, stdin=subprocess.PIPE, env={**os.environ, "PYTHONPATH": root}
         )
         try:
             told = 0
@@ -97,6 +99,8 @@ def follow_fit(
             if process.poll() is None:
                 process.terminate()
                 process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
     if process.returncode != 0:
         words = (folder / "worker.log").read_text(encoding="utf-8", errors="replace")[-_ERROR_CHARACTERS:]
         message = f"Fitting {recipe.name!r} ended with code {process.returncode}: {words.strip()}"

@@ -11,7 +11,7 @@ from .coco_form import read_coco
 from .dataset import Form, PictureSet, refuse
 from .folder_form import is_folder_form, read_folders
 from .voc_form import read_voc
-from .yolo_form import read_yolo
+from .yolo_form import find_description, read_yolo
 
 _READERS: dict[Form, Callable[[Path], PictureSet]] = {
     Form.YOLO: read_yolo,
@@ -43,7 +43,7 @@ def guess_form(folder: Path) -> Form:
     Raises:
         ConfigurationError: if none of them is there.
     """
-    if (folder / "data.yaml").is_file():
+    if find_description(folder) is not None:
         return Form.YOLO
     if (folder / "Annotations").is_dir() and (folder / "ImageSets").is_dir():
         return Form.VOC

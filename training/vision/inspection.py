@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from contracts import DataError, Problem, decode_picture
 
 from .dataset import LabelledPicture, PictureSet, Split, refuse
+from .masks import outline_area
 from .twins import Appearance, group_twins, leaking_groups, look_at, split_by_group
 
 RANGE_TOLERANCE = 0.01
@@ -71,6 +72,7 @@ class InspectionPolicy:
         split_again: put twins into one split instead of refusing the set.
         training: whether the set must hold pictures to train on, beside those for validation.
         negatives: whether validation should hold pictures that show nothing.
+        outlines: whether every box needs an outline: a segmenter learns from them.
     """
 
     labels: tuple[str, ...] | None = None
@@ -78,6 +80,7 @@ class InspectionPolicy:
     split_again: bool = False
     training: bool = True
     negatives: bool = True
+    outlines: bool = False
 
 
 def inspect(
@@ -107,6 +110,8 @@ def inspect(
         if progress is not None:
             progress(index + 1, len(data.pictures))
         picture, look, problems = _look(entry, data.labels, digest)
+        if policy.outlines:
+            problems.extend(_outline_problems(picture))
         (warnings if policy.leave_out else errors).extend(problems)
         if look is not None and not problems:
             kept.append(picture)
@@ -144,7 +149,7 @@ def _with_labels_of_recipe(data: PictureSet, labels: tuple[str, ...] | None) -> 
         within = (picture.classes >= 0) & (picture.classes < len(table))
         renumbered = np.where(within, table[np.where(within, picture.classes, 0)], picture.classes)
         keep = renumbered >= 0
-        pictures.append(replace(picture, boxes=picture.boxes[keep], classes=renumbered[keep]))
+        pictures.append(picture.with_boxes(keep, renumbered))
     return replace(data, labels=labels, pictures=tuple(pictures)), problems
 
 
@@ -162,8 +167,10 @@ def _look(
         return entry, None, [Problem(name, str(exc))]
     height, width = pixels.shape[:2]
     problems = _box_problems(entry, name, (width, height), len(labels))
-    clipped = replace(entry, boxes=entry.boxes.clip(0, 1), size_px=(width, height))
-    for part in (data, f"{entry.split}/{entry.slice}".encode(), entry.boxes.tobytes(), entry.classes.tobytes()):
+    outlines = tuple(tuple(part.clip(0, 1) for part in outline) for outline in entry.outlines)
+    clipped = replace(entry, boxes=entry.boxes.clip(0, 1), size_px=(width, height), outlines=outlines)
+    drawn = b"".join(part.tobytes() for outline in entry.outlines for part in outline)
+    for part in (data, f"{entry.split}/{entry.slice}".encode(), entry.boxes.tobytes(), entry.classes.tobytes(), drawn):
         digest.update(hashlib.sha256(part).digest())
     return clipped, look_at(pixels), problems
 
@@ -191,6 +198,19 @@ def _box_problems(entry: LabelledPicture, name: str, size_px: tuple[int, int], c
     return problems
 
 
+def _outline_problems(entry: LabelledPicture) -> list[Problem]:
+    bare = len(entry.boxes) - sum(bool(outline) for outline in entry.outlines)
+    flat = sum(bool(outline) and sum(map(outline_area, outline)) == 0 for outline in entry.outlines)
+    name = "/".join(entry.path.parts[-3:])
+    problems = []
+    if bare:
+        remedy = "Draw polygons (YOLO lines of points, COCO segmentation), or train a detector."
+        problems.append(Problem(name, f"{bare} of its {len(entry.boxes)} boxes have no outline.", remedy))
+    if flat:
+        problems.append(Problem(name, f"{flat} of its outlines enclose nothing.", "Draw them again or take them out."))
+    return problems
+
+
 def _leak_problems(pictures: Sequence[LabelledPicture], leaking: Sequence[Sequence[int]]) -> list[Problem]:
     problems = []
     for group in leaking:
@@ -212,7 +232,11 @@ def _count(data: PictureSet, split: Split) -> tuple[int, ...]:
 
 def _emptiness(data: PictureSet, *, training: bool) -> list[Problem]:
     return [
-        Problem(split.value, "holds no usable picture.", "Give pictures to train and val.")
+        Problem(
+            split.value,
+            "holds no usable picture of its own.",
+            "Give pictures to train and val; what is named for both, or for test too, is not trained on.",
+        )
         for split in ((Split.TRAIN, Split.VALIDATION) if training else (Split.VALIDATION,))
         if not data.of(split)
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
@@ -18,9 +19,11 @@ from training.plots import use_chinese_font
 from .accuracy import Boxes, count_confusions, match_boxes
 from .dataset import Split
 from .evidence import Findings, Part
+from .masks import unpack_mask
 
 _LINE, _OTHER, _GRID = "#2171b5", "#d94801", 0.3
 _LABELLED, _HIT, _WRONG = "#238b45", "#2171b5", "#d94801"
+_MASK_SHARE = 0.4
 _MAXIMUM_CLASSES = 30
 """Classes that are drawn one by one; of more, those with most labelled boxes."""
 _SHOWN = 12
@@ -182,7 +185,8 @@ def _mistakes(labelled: Boxes, found: Boxes, least_score: float) -> int:
 def _above(found: Boxes, least_score: float) -> Boxes:
     scores = _scores_of(found)
     kept = scores >= least_score
-    return Boxes(found.boxes[kept], found.classes[kept], scores[kept])
+    masks = None if found.masks is None else tuple(mask for mask, keep in zip(found.masks, kept, strict=True) if keep)
+    return Boxes(found.boxes[kept], found.classes[kept], scores[kept], masks)
 
 
 def _scores_of(found: Boxes) -> NDArray[Any]:
@@ -193,6 +197,8 @@ def _draw_picture(axes: Axes, findings: Findings, index: int, labels: Sequence[s
     axes.imshow(decode_picture(findings.pictures[index].path.read_bytes()))
     axes.set_axis_off()
     axes.set_title(findings.pictures[index].path.name[-32:], fontsize=7)
+    _draw_masks(axes, findings.labelled[index], _LABELLED)
+    _draw_masks(axes, _above(findings.found[index], least_score), _HIT)
     for box in findings.labelled[index].boxes:
         _draw_box(axes, box, _LABELLED)
     found = _above(findings.found[index], least_score)
@@ -210,6 +216,12 @@ def _draw_picture(axes: Axes, findings: Findings, index: int, labels: Sequence[s
             bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8},
             clip_on=True,
         )
+
+
+def _draw_masks(axes: Axes, boxes: Boxes, colour: str) -> None:
+    if boxes.masks:
+        inside = np.any([unpack_mask(mask) for mask in boxes.masks], axis=0)
+        axes.imshow(inside[..., None] * np.array(to_rgba(colour, _MASK_SHARE)))
 
 
 def _draw_box(axes: Axes, box: NDArray[Any], colour: str) -> None:

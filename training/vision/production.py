@@ -1,4 +1,7 @@
-"""From a recipe to a judged, registered detector: inspect, fit, merge, evaluate, gate, register. Also imports one."""
+"""From a recipe to a judged, registered detector or segmenter: inspect, fit, merge, evaluate, gate, register.
+
+Also imports a detector. A segmenter is a detector whose boxes have masks: only its graph and what is compared differ.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,14 @@ import numpy as np
 
 from contracts import Task, decode_picture
 from gpu import Session, measure_latency, open_session
-from models.vision import DetectorSpec, Head, export_detector, load_graph
+from models.vision import DetectorSpec, Head, export_detector, export_segmenter, load_graph
 from registry import ManifestDraft, Registry, Run, Version
 from training import TrainingResult
 
 from .dataset import PictureSet, Split
 from .evidence import (
     Evidence,
+    box_figures_of,
     evaluate,
     figures_of,
     judge_detector,
@@ -31,21 +35,27 @@ from .fitting import Fitted, fit_in_process
 from .forms import read_pictures
 from .inspection import Inspection, InspectionPolicy, inspect
 from .plots import plot_all, plot_curves
-from .recipe import DetectRecipe, GatesSection, VisionRecipe
+from .recipe import DetectRecipe, GatesSection, SegmentRecipe, VisionRecipe
 
 REVISION = "2"
 """Raised whenever a change to this code changes what training would produce."""
 LATENCY_RUNS = 50
-CHOSEN_BY = {"detect": "metrics/mAP50(B)", "classify": "metrics/accuracy_top1"}
+CHOSEN_BY = {"detect": "metrics/mAP50(B)", "segment": "metrics/mAP50(M)", "classify": "metrics/accuracy_top1"}
 """What is told of the best epoch so far."""
 
 Progress = Callable[[str, float], None]
+_EXPORTS = {Task.DETECT: export_detector, Task.SEGMENT: export_segmenter}
 
 
 def train_detector(
-    recipe: DetectRecipe, registry: Registry, folder: Path, *, progress: Progress | None = None, force: bool = False
+    recipe: DetectRecipe | SegmentRecipe,
+    registry: Registry,
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    force: bool = False,
 ) -> TrainingResult:
-    """Train a recipe and register the version that comes of it; one that fails its gates is registered as rejected.
+    """Train a detector or segmenter and register the version; one that fails its gates is registered as rejected.
 
     Args:
         recipe: what to train.
@@ -82,6 +92,7 @@ def train_detector(
             fitted.core,
             found,
             gates=recipe.gates,
+            task=Task(recipe.task),
             registry=registry,
             run=run,
             parity=fitted.parity,
@@ -130,6 +141,7 @@ def import_detector(
             core,
             found,
             gates=gates,
+            task=Task.DETECT,
             registry=registry,
             run=run,
             parity=None,
@@ -182,6 +194,7 @@ def inspect_pictures(recipe: VisionRecipe, report: Progress) -> Inspection:
         leave_out=options.leave_out,
         split_again=options.split_again,
         negatives=recipe.task != "classify",
+        outlines=recipe.task == "segment",
     )
     data = read_pictures(recipe.pictures, options.form)
     found = inspect(data, policy, lambda done, total: report("inspecting", 0.1 * done / total))
@@ -208,6 +221,7 @@ def _prove(  # noqa: PLR0913 - everything a version is made of meets here
     inspection: Inspection,
     *,
     gates: GatesSection,
+    task: Task,
     registry: Registry,
     run: Run,
     parity: float | None,
@@ -218,13 +232,13 @@ def _prove(  # noqa: PLR0913 - everything a version is made of meets here
     with tempfile.TemporaryDirectory(prefix="cityforge-") as scratch:
         folder = Path(scratch)
         path, golden = folder / "detector.onnx", folder / "golden.npz"
-        export_detector(spec, load_graph(core), path)
+        _EXPORTS[task](spec, load_graph(core), path)
         session = open_session(path)
         feeds = write_golden(session, data, golden)
         latency = measure_latency(session, feeds, runs=LATENCY_RUNS)
         findings = evaluate(session, data, lambda share: progress("evaluating", 0.8 + 0.15 * share))
         evidence = Evidence({part: one.accuracy for part, one in findings.items()}, parity, latency.p95_ms)
-        figures = figures_of(evidence, data.labels)
+        figures = figures_of(evidence, data.labels) | box_figures_of(findings)
         run.log_metrics(figures)
         least_score = suggested_score(evidence)
         progress("drawing", 0.95)
@@ -233,9 +247,9 @@ def _prove(  # noqa: PLR0913 - everything a version is made of meets here
         ):
             run.log_figure(file)
         run.log_json(table_of(evidence, data.labels), "accuracy.json")
-        run.log_text(write_card(name, spec, evidence, least_score), "model_card.md")
+        run.log_text(write_card(name, spec, evidence, least_score, task), "model_card.md")
         draft = ManifestDraft(
-            task=Task.DETECT,
+            task=task,
             labels=spec.labels,
             metadata={
                 "family": spec.family,

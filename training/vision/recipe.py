@@ -90,7 +90,7 @@ class GatesSection(Section):
     """What a version must reach before it may be promoted.
 
     Attributes:
-        map50: least mean average precision at an overlap of .50 on validation.
+        map50: least mean average precision at an overlap of .50 on validation; of a segmenter's masks.
         slice_drop: greatest relative fall of map50 in a condition below the plain pictures of the same split.
         parity: greatest relative difference between torch and the exported network.
         latency_p95_ms: of one picture from pixels to boxes.
@@ -129,7 +129,7 @@ class VisionRecipe(Section):
     """
 
     name: str = Field(pattern=IDENTIFIER)
-    task: Literal["detect", "classify"]
+    task: Literal["detect", "segment", "classify"]
     title: str = ""
     data: PicturesSection
     model: NetworkSection = NetworkSection()
@@ -166,6 +166,13 @@ class DetectRecipe(VisionRecipe):
     gates: GatesSection = GatesSection()
 
 
+class SegmentRecipe(VisionRecipe):
+    """A segmenter: boxes of things, each with a mask of the thing in it."""
+
+    task: Literal["segment"]
+    gates: GatesSection = GatesSection()
+
+
 class ClassifyRecipe(VisionRecipe):
     """A classifier: one class a picture."""
 
@@ -173,8 +180,12 @@ class ClassifyRecipe(VisionRecipe):
     gates: ClassifyGatesSection = ClassifyGatesSection()
 
 
-AnyRecipe = DetectRecipe | ClassifyRecipe
-_KINDS: dict[str, type[DetectRecipe] | type[ClassifyRecipe]] = {"detect": DetectRecipe, "classify": ClassifyRecipe}
+AnyRecipe = DetectRecipe | SegmentRecipe | ClassifyRecipe
+_KINDS: dict[str, type[DetectRecipe] | type[SegmentRecipe] | type[ClassifyRecipe]] = {
+    "detect": DetectRecipe,
+    "segment": SegmentRecipe,
+    "classify": ClassifyRecipe,
+}
 
 
 def load_vision_recipe(path: Path) -> AnyRecipe:

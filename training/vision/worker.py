@@ -1,13 +1,15 @@
 """The process that fits: reads a job, writes a line of progress an epoch, leaves ``core.onnx`` and ``result.json``.
 
-``python -m training.vision.worker JOB.json``. A process of its own, because ultralytics changes settings, threads and
-signals of the process it runs in; killed and started again it goes on from the last epoch.
+``python -m training.vision.worker JOB.json [--lifeline]``. A process of its own, because ultralytics changes settings,
+threads and signals of the process it runs in; killed and started again it goes on from the last epoch.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,9 +31,11 @@ from models.vision.ultralytics_adapter import (
 from registry import relative_error
 
 from .conditions import Weather
+from .fitting import LIFELINE
 from .recipe import AnyRecipe
 
 PARITY_PICTURES = 4
+_ORPHANED = 3
 
 
 class Job(BaseModel):
@@ -94,8 +98,17 @@ def spent_before(progress: Path) -> float:
     return float(json.loads(lines[-1])["spent_s"]) if lines else 0.0
 
 
+def _watch_lifeline() -> None:
+    """Block until standard input closes, then end this process: two that fit in one folder would spoil it."""
+    while os.read(sys.stdin.fileno(), 1):  # not the buffered reader: its lock would be held at the end
+        pass
+    os._exit(_ORPHANED)
+
+
 def main() -> int:
     """Run the job named on the command line; errors of ours become one line on standard error."""
+    if sys.argv[2:] == [LIFELINE]:
+        threading.Thread(target=_watch_lifeline, name="lifeline", daemon=True).start()
     try:
         work(Job.model_validate_json(Path(sys.argv[1]).read_text(encoding="utf-8")))
     except FactoryError as exc:

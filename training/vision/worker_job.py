@@ -7,6 +7,7 @@ is written as a plain PNG, so that the network is fitted on what it is asked abo
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -14,6 +15,7 @@ from PIL import Image
 from contracts import decode_picture
 
 from .dataset import LabelledPicture, PictureSet, Split
+from .masks import join_outline
 from .recipe import ClassifyRecipe, VisionRecipe
 
 _ORIENTATION = 0x0112
@@ -26,7 +28,7 @@ def write_job(recipe: VisionRecipe, data: PictureSet, folder: Path, *, export: b
 
     Slices take part in training like plain pictures, but validation during the fit is on the plain ones alone.
     """
-    lay_out = _lay_out_class if isinstance(recipe, ClassifyRecipe) else _lay_out_boxes
+    lay_out = _LAYOUTS[recipe.task]
     root = folder / "data"
     for split, pictures in (
         (Split.TRAIN, data.of(Split.TRAIN)),
@@ -63,12 +65,27 @@ def _write_description(root: Path, labels: tuple[str, ...]) -> Path:
 
 def _lay_out_boxes(picture: LabelledPicture, root: Path, name: str, split: Split) -> None:
     _lay_out_pixels(picture.path, root / "images" / split, name)
+    fields = [
+        ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+        for left, top, right, bottom in picture.boxes
+    ]
+    _write_label(picture, root, name, split, fields)
+
+
+def _lay_out_outlines(picture: LabelledPicture, root: Path, name: str, split: Split) -> None:
+    _lay_out_pixels(picture.path, root / "images" / split, name)
+    _write_label(picture, root, name, split, [join_outline(outline).ravel() for outline in picture.outlines])
+
+
+def _write_label(
+    picture: LabelledPicture, root: Path, name: str, split: Split, fields: Sequence[Iterable[float]]
+) -> None:
     label = root / "labels" / split / f"{name}.txt"
     label.parent.mkdir(parents=True, exist_ok=True)
-    lines = []
-    for (left, top, right, bottom), index in zip(picture.boxes, picture.classes, strict=True):
-        fields = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
-        lines.append(" ".join([str(int(index)), *(f"{value:.8f}" for value in fields)]))
+    lines = [
+        " ".join([str(int(index)), *(f"{value:.8f}" for value in values)])
+        for index, values in zip(picture.classes, fields, strict=True)
+    ]
     label.write_text("\n".join(lines))
 
 
@@ -86,3 +103,6 @@ def _lay_out_pixels(path: Path, folder: Path, name: str) -> None:
         image.symlink_to(path.resolve())
     else:
         Image.fromarray(decode_picture(path.read_bytes())).save(image)
+
+
+_LAYOUTS = {"detect": _lay_out_boxes, "segment": _lay_out_outlines, "classify": _lay_out_class}

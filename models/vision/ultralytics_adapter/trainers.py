@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -91,6 +92,8 @@ class PlannedTraining(_Base):
 
     plan: Plan
     model: Any
+    last: Path
+    best: Path
     validated = False
     """Whether this epoch was."""
 
@@ -128,6 +131,22 @@ class PlannedTraining(_Base):
         self.validated = True
         self._validated_s = time.monotonic()
         self._validation_s = self._validated_s - began_s
+        return answer
+
+    def save_model(self) -> Any:
+        """Save checkpoints whole or not at all: a fit may be killed while they are written."""
+        kept = self.last, self.best
+        fresh = [path.with_suffix(".new") for path in kept]
+        for path in fresh:
+            path.unlink(missing_ok=True)
+        self.last, self.best = fresh
+        try:
+            answer = super().save_model()
+        finally:
+            self.last, self.best = kept
+        for path, whole in zip(fresh, kept, strict=True):
+            if path.exists():
+                path.replace(whole)
         return answer
 
     def final_eval(self) -> None:

@@ -7,6 +7,7 @@ import pytest
 from contracts import ConfigurationError
 from training.vision.dataset import Split
 from training.vision.forms import guess_form, read_pictures
+from training.vision.inspection import inspect
 
 from .folders import scene, write_coco, write_voc, write_yolo
 
@@ -113,3 +114,77 @@ def test_a_folder_of_no_form_is_refused(tmp_path: Path):
         read_pictures(tmp_path)
     with pytest.raises(ConfigurationError, match="is no folder"):
         read_pictures(tmp_path / "nowhere")
+
+
+def test_a_description_of_another_name_and_lists_of_pictures_are_read(tmp_path: Path):
+    folder = write_yolo(tmp_path, {"train": [(scene(1), [])], "val": [(scene(2), [])]}, ("bin",))
+    (folder / "data.yaml").rename(folder / "street.yaml")
+    assert len(read_pictures(folder).pictures) == 2
+    (folder / "train.txt").write_text("./images/train/train0.png\n\nimages/train/gone.png\n../outside.png\n")
+    (folder / "street.yaml").write_text("train: train.txt\nval: images/val\nnames: [bin]")
+    data = read_pictures(folder)
+    assert [picture.path.name for picture in data.of(Split.TRAIN)] == ["train0.png", "gone.png"]
+    assert [str(problem.where) for problem in data.problems] == ["train.txt"]
+
+
+def test_labels_without_a_picture_and_pictures_of_other_forms_are_told(tmp_path: Path):
+    folder = write_yolo(tmp_path, {"train": [(scene(1), []), (scene(2), [])], "val": [(scene(3), [])]}, ("bin",))
+    (folder / "images/train/train0.png").unlink()
+    scene(4).save(folder / "images/val/other.bmp")
+    told = [str(problem) for problem in read_pictures(folder).problems]
+    assert len(told) == 2
+    assert "val/other.bmp: is a picture of the form '.bmp'" in told[0]
+    assert "train/train0.txt: labels a picture that is missing" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("0.0 .5 .5 .2 .2", None),
+        ("\ufeff0 .5 .5 .2 .2", None),
+        ("0.5 .5 .5 .2 .2", "no whole number"),
+        ("9" * 30 + " .5 .5 .2 .2", "no whole number"),
+    ],
+)
+def test_classes_as_exporters_write_them(tmp_path: Path, line: str, expected: str | None):
+    folder = write_yolo(tmp_path, {"train": [(scene(1), [])], "val": [(scene(2), [])]}, ("bin",))
+    (folder / "labels/train/train0.txt").write_text(line)
+    told = [str(problem) for problem in read_pictures(folder).problems]
+    assert (not told) if expected is None else (expected in told[0])
+
+
+def change(path: tuple[str | int, ...], value: object):
+    def apply(document: dict) -> None:
+        *outer, last = path
+        inner = document
+        for key in outer:
+            inner = inner[key]
+        inner[last] = value
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        (("categories", 0), {"name": "bin"}, "categories"),
+        (("categories", 0), "bin", "categories"),
+        (("categories", 0, "name"), None, "categories"),
+        (("annotations", 0), "box", "image_id"),
+        (("annotations", 0, "image_id"), [1], "image_id"),
+        (("annotations", 0, "category_id"), [1], "unknown category"),
+        (("annotations", 0, "bbox"), [float("nan")] * 4, "has the box"),
+        (("images", 0, "id"), [1], "the id"),
+        (("images", 0, "width"), "wide", "is broken"),
+    ],
+    ids=str,
+)
+def test_broken_entries_of_coco_are_told(tmp_path: Path, path: tuple[str | int, ...], value: object, expected: str):
+    pictures = {"train": [(scene(1), [(0, 1.0, 1.0, 30.0, 30.0)])], "val": [(scene(2), [])]}
+    folder = write_coco(tmp_path, pictures, ("bin",))
+    file = folder / "annotations/instances_train2017.json"
+    document = json.loads(file.read_text())
+    change(path, value)(document)
+    file.write_text(json.dumps(document))
+    with pytest.raises(ConfigurationError, match=expected):
+        inspect(read_pictures(folder)).require_sound()

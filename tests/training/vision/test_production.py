@@ -8,7 +8,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from contracts import ConfigurationError, ModelError, PromotionError, Task
-from models.vision import DetectorSpec, Head
+from gpu import open_session
+from models.vision import MASK_PX, DetectorSpec, Head
 from models.vision.graph import FLOAT, GraphWriter
 from registry import Registry
 from store import ReleaseStore, Store
@@ -16,7 +17,7 @@ from training.vision.accuracy import Accuracy
 from training.vision.dataset import Split
 from training.vision.evidence import Evidence, judge_detector
 from training.vision.production import import_detector, train_detector
-from training.vision.recipe import GatesSection, load_detect_recipe
+from training.vision.recipe import GatesSection, load_detect_recipe, load_vision_recipe
 
 from .folders import scene, write_yolo
 
@@ -175,3 +176,22 @@ def test_pictures_without_a_description_are_refused(tmp_path: Path):
     made = recipe(tmp_path)
     with pytest.raises(ConfigurationError, match=r"neither data\.yaml"):
         train_detector(made, None, tmp_path)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_outlines_become_a_judged_segmenter(tmp_path: Path, registry: Registry):
+    folder = pictures(tmp_path / "pictures")
+    for label in folder.glob("labels/*/*.txt"):
+        if label.read_text():
+            label.write_text("0 0.25 0.25 0.6 0.25 0.6 0.75 0.25 0.75")
+    text = RECIPE.replace('"detect"', '"segment"').replace("yolov5n", "yolo11n").format(map50=0.0)
+    (tmp_path / "recipe.toml").write_text(text)
+    result = train_detector(load_vision_recipe(tmp_path / "recipe.toml"), registry, tmp_path / "work")
+    gates = {gate.name: gate for gate in result.gates}
+    assert gates["parity"].passed
+    assert {"val.plain.map50", "val.plain.box_map50", "val.night.map50"} <= set(result.figures)
+    manifest = registry.show(result.name, result.version).manifest
+    assert manifest.task is Task.SEGMENT
+    session = open_session(ReleaseStore(str(tmp_path / "releases")).path(manifest.sha256))
+    answer = session.run({"image": np.zeros((48, 96, 3), np.uint8)})
+    assert answer["masks"].shape == (len(answer["boxes"]), MASK_PX, MASK_PX)
