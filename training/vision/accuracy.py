@@ -102,7 +102,7 @@ def measure_accuracy(labelled: Sequence[Boxes], found: Sequence[Boxes], classes:
     if total == 0:
         nan = float("nan")
         return Accuracy(nan, nan, nan, (nan,) * classes, len(labelled), 0)
-    truth = COCO(_document(labelled, classes))
+    truth = COCO(_document(labelled, found, classes))
     if not any(len(entry.boxes) for entry in found):
         return Accuracy(0.0, 0.0, 0.0, _nothing_found(labelled, classes), len(labelled), total)
     masked = all(entry.masks is not None for entry in (*labelled, *found))
@@ -144,7 +144,7 @@ def _nothing_found(labelled: Sequence[Boxes], classes: int) -> tuple[float, ...]
     return tuple(0.0 if index in present else float("nan") for index in range(classes))
 
 
-def _document(labelled: Sequence[Boxes], classes: int) -> dict[str, list[dict[str, object]]]:
+def _document(labelled: Sequence[Boxes], found: Sequence[Boxes], classes: int) -> dict[str, list[dict[str, object]]]:
     annotations: list[dict[str, object]] = []
     for index, entry in enumerate(labelled):
         masks = entry.masks or (None,) * len(entry.boxes)
@@ -162,15 +162,16 @@ def _document(labelled: Sequence[Boxes], classes: int) -> dict[str, list[dict[st
                 }
             )
     return {
-        "images": [{"id": index, **_size(entry)} for index, entry in enumerate(labelled)],
+        "images": [{"id": index, **_size(*pair)} for index, pair in enumerate(zip(labelled, found, strict=True))],
         "annotations": annotations,
         "categories": [{"id": index, "name": str(index)} for index in range(classes)],
     }
 
 
-def _size(entry: Boxes) -> dict[str, int]:
+def _size(truth: Boxes, answer: Boxes) -> dict[str, int]:
     """Return height and width where masks tell them; boxes need none."""
-    return dict(zip(("height", "width"), entry.masks[0]["size"], strict=True)) if entry.masks else {}
+    masks = truth.masks or answer.masks
+    return dict(zip(("height", "width"), masks[0]["size"], strict=True)) if masks else {}
 
 
 def _xywh(box: Array) -> tuple[float, float, float, float]:

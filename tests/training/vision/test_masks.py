@@ -58,6 +58,9 @@ def test_masks_are_compared_with_masks():
     for mask, map50 in ((whole, 1.0), (half, 0.0)):
         found = Boxes(box, classes, np.array([0.9]), (stretch_mask(mask, box[0], 40, 20),))
         assert measure_accuracy([truth], [found], classes=1).map50 == pytest.approx(map50)
+    found = Boxes(box, classes, np.array([0.9]), (stretch_mask(whole, box[0], 40, 20),))
+    nothing = Boxes(np.empty((0, 4)), np.empty(0, np.int64), masks=())
+    assert measure_accuracy([truth, nothing], [found, found], classes=1).map50 == pytest.approx(1)
     boxes_alone = measure_accuracy([Boxes(box, classes)], [Boxes(box, classes, np.array([0.9]))], classes=1)
     assert boxes_alone.map50 == pytest.approx(1)
 
