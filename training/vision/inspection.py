@@ -24,6 +24,8 @@ RANGE_TOLERANCE = 0.01
 """Share of a side by which a box may reach over the edge before it is an error; it is clipped either way."""
 MINIMUM_SIDE_PX = 1.0
 RARE_CLASS_BOXES = 10
+IMBALANCE = 50
+"""Of the commonest class at most so many times as many boxes as of another, or training is told to be lopsided."""
 MAXIMUM_NAMED = 200
 """Problems named one by one in a message; all of them stay in the report."""
 
@@ -242,6 +244,18 @@ def _emptiness(data: PictureSet, *, training: bool) -> list[Problem]:
     ]
 
 
+def _lopsided(labels: Sequence[str], boxes: Sequence[int]) -> list[Problem]:
+    """Tell of classes in training that another one drowns; those without a box are told of as rare."""
+    most = max(boxes, default=0)
+    common = labels[boxes.index(most)] if most else ""
+    remedy = "Label more of it, or its accuracy will be what little is left of the loss."
+    return [
+        Problem(f"train: class {label!r}", f"has {count} boxes, {common!r} has {most}.", remedy)
+        for label, count in zip(labels, boxes, strict=True)
+        if 0 < count * IMBALANCE < most
+    ]
+
+
 def _balance(data: PictureSet, class_boxes: dict[Split, tuple[int, ...]], *, negatives: bool) -> list[Problem]:
     problems = []
     for split in (split for split in Split if data.of(split)):
@@ -249,6 +263,7 @@ def _balance(data: PictureSet, class_boxes: dict[Split, tuple[int, ...]], *, neg
             if count < RARE_CLASS_BOXES:
                 remedy = "Label more of them: its figures say little."
                 problems.append(Problem(f"{split}: class {label!r}", f"has only {count} boxes.", remedy))
+    problems.extend(_lopsided(data.labels, class_boxes[Split.TRAIN]))
     missing: dict[Split, int] = defaultdict(int)
     for picture in data.pictures:
         missing[picture.split] += not picture.labelled

@@ -27,6 +27,8 @@ _THUMBNAIL_PX = 32
 _BLUR_PX = 4.0
 _CONTRAST_FLOOR = 4.0
 _CHUNK = 1024
+_PAIRS_AT_ONCE = 1 << 24
+"""So many hashes are compared at once: 128 MB, however many pictures there are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,8 +74,9 @@ def group_twins(looks: Sequence[Appearance]) -> NDArray[np.int64]:
     thumbnails = np.stack([look.thumbnail for look in looks]).astype(np.float32)  # (picture, height, width)
     flat, mirrored = thumbnails.reshape(count, -1), thumbnails[:, :, ::-1].reshape(count, -1)
     rows, columns = [], []
-    for start in range(0, count, _CHUNK):
-        block = slice(start, start + _CHUNK)
+    rows_at_once = max(1, _PAIRS_AT_ONCE // count)
+    for start in range(0, count, rows_at_once):
+        block = slice(start, start + rows_at_once)
         for side, other in ((0, flat), (1, mirrored)):
             apart = np.bitwise_count(hashes[block, 0][:, None] ^ hashes[:, side][None])
             first, second = np.nonzero(apart <= HASH_BITS_APART)

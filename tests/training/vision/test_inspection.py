@@ -90,6 +90,15 @@ def test_rare_classes_and_missing_negatives_are_warnings(tmp_path: Path):
         assert part in text
 
 
+def test_a_class_that_another_drowns_is_told(tmp_path: Path):
+    folder = sound(tmp_path)
+    many = "\n".join(f"0 {0.1 + 0.01 * number} .5 .1 .1" for number in range(70))
+    (folder / "labels/train/train0.txt").write_text(f"{many}\n1 .5 .5 .2 .2")
+    found = inspect(read_pictures(folder))
+    found.require_sound()
+    assert any("'water': has 1 boxes, 'bin' has 73" in str(warning) for warning in found.warnings)
+
+
 def test_twins_between_splits_are_refused_or_put_together(tmp_path: Path):
     train = [(scene(seed), [BOX]) for seed in range(6)]
     val = [(scene(2).transpose(Image.Transpose.FLIP_LEFT_RIGHT), [BOX]), (scene(30), [])]
