@@ -103,6 +103,9 @@ COMMANDS: dict[str, Entry] = {
             "check": Entry("Check rules, every problem at once.", "cityforge.commands.rules:check"),
             "test": Entry("Run the tests that rules carry.", "cityforge.commands.rules:run_tests"),
             "backtest": Entry("Judge rules by the past.", "cityforge.commands.rules_backtest:backtest"),
+            "register": Entry(
+                "Register rules as a version, judged by gates.", "cityforge.commands.rules_register:register"
+            ),
             "fmt": Entry("Write rules in canonical form.", "cityforge.commands.rules_format:fmt"),
             "schema": Entry("JSON Schema for editors.", "cityforge.commands.rules_format:schema"),
         },

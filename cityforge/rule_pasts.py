@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.table import Table
 
 from contracts import InboxItem, Pack, PlaceTree, to_ms
 from early_warning import WarningPolicy
-from early_warning.scoring import Interval, RiskScore
+from early_warning.scoring import Event, Interval, RiskScore, ScoringPlan
 from gpu import open_session
 from knowledge_graph import CompiledRules, RuleSet, compile_rules, load_procedures, load_rules
 from operations import LocalModels, configure, read_policy
 from operations.rule_backtest import Past
-from operations.rule_judgement import RiskChange, RuleJudgement
+from operations.rule_judgement import RiskChange, RuleJudgement, judge_rules
 from operations.rule_past import read_past, record_past
 from store import Store
 
@@ -44,16 +46,58 @@ class RulePast:
     past: Past
 
 
-def file_past(pack: Pack, files: Sequence[Path]) -> RulePast:
-    """Return the past that files tell of a pack's own signs and places."""
-    rules = compile_rules(load_pack_ruleset(pack))
-    return RulePast(rules, pack.places, read_policy([pack.folder]), read_past(files, rules))
+class PastSource(Protocol):
+    """Where a past comes from; asked again for other rules, which may want other evidence."""
+
+    def find(self, rules: CompiledRules | None = None) -> RulePast:
+        """Return the past of the pack's own rules, or of others over the same instants."""
 
 
-def inbox_past(workspace: Workspace, pack: Pack, report: Report) -> RulePast:
-    """Return the past as it came through the platform's inbox, with the present champions answering."""
+class FilePast:
+    """The past that files tell of a pack's own signs and places.
+
+    Args:
+        pack: the pack.
+        files: panels of readings and archived evidence.
+    """
+
+    def __init__(self, pack: Pack, files: Sequence[Path]) -> None:
+        self._pack = pack
+        self._files = files
+        self._times_ms: NDArray[np.int64] | None = None
+
+    def find(self, rules: CompiledRules | None = None) -> RulePast:
+        """Read the files."""
+        chosen = rules or compile_rules(load_pack_ruleset(self._pack))
+        past = read_past(self._files, chosen, self._times_ms)
+        self._times_ms = past.times_ms
+        return RulePast(chosen, self._pack.places, read_policy([self._pack.folder]), past)
+
+
+class InboxPast:
+    """The past as it came through the platform's inbox, with the present champions answering.
+
+    Args:
+        workspace: of the platform.
+        pack: the pack.
+        report: told how far it is.
+    """
+
+    def __init__(self, workspace: Workspace, pack: Pack, report: Report) -> None:
+        self._workspace = workspace
+        self._pack = pack
+        self._report = report
+
+    def find(self, rules: CompiledRules | None = None) -> RulePast:
+        """Replay the inbox."""
+        return _replay(self._workspace, self._pack, self._report, rules)
+
+
+def _replay(workspace: Workspace, pack: Pack, report: Report, rules: CompiledRules | None) -> RulePast:
     store = workspace.store
     configuration = configure(store, [pack.folder])
+    if rules is not None:
+        configuration = replace(configuration, rules={pack.header.id: rules})
     champions = {name: entry.manifest for name, entry in store.ledger.champions().items()}
     models = {assignment.model for assignment in configuration.assignments.values()}
     sessions = {
@@ -69,6 +113,12 @@ def inbox_past(workspace: Workspace, pack: Pack, report: Report) -> RulePast:
         lambda taken: report("replaying the inbox", taken / last),
     )
     return RulePast(configuration.rules[pack.header.id], configuration.places, configuration.policy, past)
+
+
+def judge_past(known: RulePast, events: Sequence[Event], plan: ScoringPlan) -> RuleJudgement:
+    """Backtest and score; events of risks that these rules do not hold are left out."""
+    own = [event for event in events if event.risk in known.rules.templates]
+    return judge_rules(known.rules, known.places, known.past, own, policy=known.policy, plan=plan)
 
 
 def load_pack_ruleset(pack: Pack, like: RuleSet | None = None) -> RuleSet:

@@ -165,6 +165,7 @@ class Platform:
             "serving_key": _reveal(self.api_key),
             "tls": self._trust(),
             "packs": [str(find_pack(name, base=settings.folder)) for name in settings.pack_names()],
+            "releases_url": settings.releases_address,
             "shard": settings.shard,
             "clock": settings.clock,
             "log_level": settings.log_level,

@@ -49,7 +49,7 @@ from .places import IDENTIFIER, Place, PlaceLevel, PlaceTree
 from .readings import Quality, Reading
 from .releases import Action, GateResult, LedgerEntry, ReleaseManifest, Task, resolve_forecasters
 from .signs import Direction, Domain, Sign, SignCatalogue
-from .tensors import Array, Axis, AxisName, DType, Signature, TensorSpec
+from .tensors import NO_TENSORS, Array, Axis, AxisName, DType, Signature, TensorSpec
 from .text import Language, Text
 from .tls import ClientTls, verification
 from .trials import TRIAL_REPORT, TRIAL_START, TRIAL_STOP, TrialLimits, TrialPlan, TrialReport
@@ -57,6 +57,7 @@ from .trials import TRIAL_REPORT, TRIAL_START, TRIAL_STOP, TrialLimits, TrialPla
 __all__ = [
     "IDENTIFIER",
     "MAXIMUM_PIXELS",
+    "NO_TENSORS",
     "AccessError",
     "Action",
     "Answer",

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .clock import UtcTime
 from .forecasts import ForecastSpec
 from .places import IDENTIFIER
-from .tensors import Signature
+from .tensors import NO_TENSORS, Signature
 
 SHA256 = r"^[0-9a-f]{64}$"
 
@@ -23,6 +23,8 @@ class Task(StrEnum):
     DETECT = "detect"
     CLASSIFY = "classify"
     SEGMENT = "segment"
+    RULES = "rules"
+    """The veterans' rules of one pack: no graph, nothing that serving answers with."""
 
 
 class GateResult(BaseModel):
@@ -52,9 +54,9 @@ class ReleaseManifest(BaseModel):
         name: registered name of the model.
         version: its version.
         task: what it does.
-        sha256: of the ONNX file; also its address in the release store.
-        size_bytes: of the ONNX file.
-        signature: inputs and outputs.
+        sha256: of the ONNX file, or of the bundle of rules; also its address in the release store.
+        size_bytes: of that file.
+        signature: inputs and outputs; of rules :data:`NO_TENSORS`.
         forecast: for forecasters.
         golden_sha256: of the golden inputs and outputs (``.npz``) recorded at export; None if none were.
         gates: the verdict it was promoted on.
@@ -81,6 +83,13 @@ class ReleaseManifest(BaseModel):
     signs: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     metadata: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_tensors(self) -> ReleaseManifest:
+        if (self.task is Task.RULES) != (self.signature == NO_TENSORS):
+            message = "a graph needs its tensors, and rules have none"
+            raise ValueError(message)
+        return self
 
 
 class Action(StrEnum):

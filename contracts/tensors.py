@@ -153,11 +153,14 @@ class Signature(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    inputs: tuple[TensorSpec, ...] = Field(min_length=1)
-    outputs: tuple[TensorSpec, ...] = Field(min_length=1)
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
 
     @model_validator(mode="after")
     def _check_names(self) -> Signature:
+        if bool(self.inputs) != bool(self.outputs):
+            message = "a graph has inputs and outputs; only what is no graph has neither"
+            raise ValueError(message)
         names = [spec.name for spec in (*self.inputs, *self.outputs)]
         if len(set(names)) != len(names):
             message = f"tensor names must be unique, were {names}"
@@ -195,3 +198,7 @@ class Signature(BaseModel):
             message = f"All inputs must have one batch size, were {sorted(sizes)}."
             raise TensorError(message)
         return sizes.pop() if sizes else 1
+
+
+NO_TENSORS = Signature(inputs=(), outputs=())
+"""Of a release that is no graph: a rule set."""

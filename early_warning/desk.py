@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,8 @@ from .episodes import MS, Record, Ruling, answer, close, message, open_episode, 
 from .incidents import Incidents
 from .levels import held, raised, reached
 from .policy import WarningPolicy
+
+RETIRED = "closed: the rules in force say nothing of it any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,22 @@ class Desk:
             self._put(ruling.key, replace(record, quiet_since_ms=None))
         else:
             self._update(ruling, record, instant_ms)
+
+    def retire(self, ruled: Container[str], instant_ms: int) -> None:
+        """End warnings that no rule is about any more: nobody would ever tell them to close.
+
+        Args:
+            ruled: keys of the rulings that the present rules can make.
+            instant_ms: event time.
+        """
+        standing = [key for key, record in self._records.items() if record.episode.layer is not Layer.HEALTH]
+        for key in standing:
+            if key in ruled:
+                continue
+            record = self._records[key]
+            if not record.is_dismissed:
+                self._put(key, close(record, instant_ms, None, RETIRED), "closed")
+            self._drop(key)
 
     def answer(self, verdict: Verdict) -> Episode | None:
         """Put a verdict on its episode; None if the episode is not open."""

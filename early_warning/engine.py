@@ -13,7 +13,7 @@ carries the keys that changed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -141,8 +141,21 @@ class WarningEngine:
         self._ignored = 0
         self._asked: dict[str, list[str]] = {}
         self._touched: set[str] = set()
+        self._ruled = _ruled(configuration.rules)
         if state:
             self._restore(state)
+
+    def replace_rules(self, rules: Mapping[str, CompiledRules]) -> None:
+        """Go on with other rules from the next instant, without a pause.
+
+        The memory of every entry that keeps its name stays, so that no timer starts again; warnings of risks that the
+        new rules do not hold are closed at that instant.
+
+        Args:
+            rules: compiled rules by the id of their pack, against the same signs and places.
+        """
+        self._configuration = replace(self._configuration, rules=rules)
+        self._ruled = _ruled(rules)
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         for key in sorted(state):
@@ -239,6 +252,7 @@ class WarningEngine:
         if self._decide_from_ms is None or instant_ms >= self._decide_from_ms:
             for ruling in self._rulings(instant_ms, issued, facts, forecasts):
                 self._desk.rule(ruling, instant_ms)
+            self._desk.retire(self._ruled, instant_ms)
         for sign, channel in self._channels.items():
             if channel.is_due(instant_ms):
                 channel.forget(instant_ms)
@@ -364,3 +378,15 @@ class WarningEngine:
         learned = channel.calibration
         state: dict[str, Any] = {f"sign/{sign}": channel.to_json()}
         return state if learned is None else state | {calibration_key(sign): learned.to_json()}
+
+
+def _ruled(rules: Mapping[str, CompiledRules]) -> frozenset[str]:
+    """Return the keys of all rulings that rules can make."""
+    risks = [
+        (risk, place)
+        for compiled in rules.values()
+        for template in compiled.templates.values()
+        for risk in (template.rule.id, *(f"{template.rule.id}.{law}" for law in template.rule.law_names))
+        for place in template.rule.places
+    ]
+    return frozenset(f"{risk}@{place}" for risk, place in risks)

@@ -164,11 +164,11 @@ def update(record: Record, ruling: Ruling, instant_ms: int) -> Record:
     return _turn(record, instant_ms, level=ruling.level, note=ruling.note or note)
 
 
-def close(record: Record, instant_ms: int, probability: float | None) -> Record:
-    """Close an episode that has been quiet for long enough."""
+def close(record: Record, instant_ms: int, probability: float | None, note: str = "closed") -> Record:
+    """Close an episode that has been quiet for long enough, or that no rule is about any more."""
     changes = {"closed_at": from_ms(instant_ms), "probability": probability}
     closed = replace(record, episode=record.episode.model_copy(update=changes))
-    return _turn(closed, instant_ms, status=Status.CLOSED, note="closed")
+    return _turn(closed, instant_ms, status=Status.CLOSED, note=note)
 
 
 def answer(record: Record, verdict: Verdict) -> Record:

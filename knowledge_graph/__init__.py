@@ -5,6 +5,7 @@ Nothing here talks to a database, a model or a clock: readings, evidence and tim
 
 from __future__ import annotations
 
+from .bundles import RuleBundle
 from .checking import NextCheck
 from .city import CityPosterior, infer_city
 from .compiled import Assessment, Binding, CompiledRules, compile_rules
@@ -55,6 +56,7 @@ __all__ = [
     "Network",
     "Posterior",
     "Rule",
+    "RuleBundle",
     "RuleSet",
     "RuleSweep",
     "Swept",

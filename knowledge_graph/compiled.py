@@ -258,9 +258,8 @@ class CompiledRules:
     @staticmethod
     def _laws(rule: Rule, place: str, facts: Sequence[Fact], judgement: Judgement) -> list[Assessment]:
         """Return one assessment for each law; it fires when any of its conditions holds, whatever is probable."""
-        laws = dict.fromkeys(entry.law for entry in rule.words.signs.values() if entry.law is not None)
         found = []
-        for law in laws:
+        for law in rule.law_names:
             fired = [fact for fact in facts if fact.law == law and fact.state]
             words = rule.words.laws.get(law)
             trace = tuple(f"{fact.node}: {fact.reason.en}" for fact in fired)

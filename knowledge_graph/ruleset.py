@@ -123,6 +123,11 @@ class Rule:
         bars = {Level(level): words.bar for level, words in self.words.levels.items()}
         return dict(sorted(bars.items(), key=lambda item: item[0].rank))
 
+    @property
+    def law_names(self) -> tuple[str, ...]:
+        """The laws that its entries carry."""
+        return tuple(dict.fromkeys(entry.law for entry in self.words.signs.values() if entry.law is not None))
+
     def sign_at(self, place: str, name: str) -> str | None:
         """The sign that an entry speaks of at a place; of entries that must hold together, the first one's."""
         condition = self.conditions.get(name)

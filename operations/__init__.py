@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .backtest import Backtest, backtest
-from .configuration import assign, compile_packs, configure, read_policy
+from .configuration import assign, compile_packs, configure, read_policy, released_rules
 from .questions import Answer, LocalModels, Respondent
 from .rule_backtest import Past, RuleBacktest, backtest_rules
 from .runtime import run_runtime
@@ -29,6 +29,7 @@ __all__ = [
     "explain_silence",
     "read_policy",
     "read_settings",
+    "released_rules",
     "run_runtime",
     "runtime_status",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,24 +13,31 @@ from contracts import (
     PlaceTree,
     Problem,
     SignCatalogue,
+    Task,
     load_pack,
     resolve_forecasters,
     validation_problems,
 )
 from early_warning import Assignment, WarningConfiguration, WarningPolicy
-from knowledge_graph import CompiledRules, compile_rules, load_procedures, load_rules
-from store import Store
+from knowledge_graph import CompiledRules, RuleBundle, compile_rules, load_procedures, load_rules
+from store import ReleaseStore, Store
 
 POLICY_FILE = "policy.toml"
 
 
-def configure(store: Store, packs: Sequence[Path], policy: WarningPolicy | None = None) -> WarningConfiguration:
+def configure(
+    store: Store,
+    packs: Sequence[Path],
+    policy: WarningPolicy | None = None,
+    released: Mapping[str, bytes] | None = None,
+) -> WarningConfiguration:
     """Return what the engine is told.
 
     Args:
         store: signs, places, assignments and champions.
         packs: folders whose rules apply.
         policy: the engine's choices; None for what the packs say.
+        released: id of a pack → the bundle of rules that stands for its folder, as :func:`released_rules` finds them.
 
     Raises:
         ConfigurationError: listing what is wrong in packs, rules or policy.
@@ -39,22 +46,46 @@ def configure(store: Store, packs: Sequence[Path], policy: WarningPolicy | None 
     return WarningConfiguration(
         signs=signs,
         places=places,
-        rules=compile_packs(packs, signs, places),
+        rules=compile_packs(packs, signs, places, released),
         assignments=assign(store),
         policy=policy or read_policy(packs),
     )
 
 
-def compile_packs(packs: Iterable[Path], signs: SignCatalogue, places: PlaceTree) -> dict[str, CompiledRules]:
-    """Return the compiled rules of every pack that has some, by the pack's id."""
+def compile_packs(
+    packs: Iterable[Path], signs: SignCatalogue, places: PlaceTree, released: Mapping[str, bytes] | None = None
+) -> dict[str, CompiledRules]:
+    """Return the compiled rules of every pack that has some, by the pack's id: promoted ones, else its folder's."""
     compiled = {}
     for folder in packs:
         pack = load_pack(folder)
-        if pack.rules.is_dir():
+        bundle = (released or {}).get(pack.header.id)
+        if bundle is not None:
+            compiled[pack.header.id] = compile_rules(RuleBundle.parse(bundle).load(signs, places))
+        elif pack.rules.is_dir():
             procedures = load_procedures(pack.procedures)
             ruleset = load_rules(pack.rules, signs, places, procedures, timezone=pack.header.timezone)
             compiled[pack.header.id] = compile_rules(ruleset)
     return compiled
+
+
+def released_rules(store: Store, releases_url: str | None) -> dict[str, bytes]:
+    """Return the bundle of every rule set that was promoted, by the id of its pack.
+
+    Raises:
+        ConfigurationError: if one was, and no address of the releases is known.
+        ArtefactError: if a released bundle is missing or damaged.
+    """
+    entries = store.ledger.rule_sets()
+    if entries and releases_url is None:
+        problem = Problem("releases_url", f"is not set, but {', '.join(entries)} was promoted.", "Set it.")
+        title = "The runtime"
+        raise ConfigurationError(title, [problem])
+    found = {}
+    for entry in entries.values():
+        path = ReleaseStore(str(releases_url)).path(entry.manifest.sha256, Task.RULES)
+        found[str(entry.manifest.metadata["pack"])] = path.read_bytes()
+    return found
 
 
 def read_policy(packs: Iterable[Path]) -> WarningPolicy:

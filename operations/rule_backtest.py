@@ -123,9 +123,7 @@ class _Risk:
         self._bars = self.rule.bars
         self._lowest = min(self._bars.values())
         self._release = release
-        self._laws = tuple(
-            dict.fromkeys(law for name in self.rule.conditions if (law := self.rule.words.signs[name].law) is not None)
-        )
+        self._laws = self.rule.law_names
         self._columns = {place: index for index, place in enumerate(self.sweep.places)}
         self._readings = {name: self._signs(name) for name in self.sweep.conditions}
         self._hearing = {sign: _Hearing(rules.ruleset.signs[sign], past) for sign in self._all_signs()}

@@ -155,6 +155,38 @@ def compare_rules(
     }
 
 
+def extra_costs(
+    before: RuleJudgement | None, after: RuleJudgement, events: Sequence[Event], plan: ScoringPlan | None = None
+) -> dict[str, Interval]:
+    """Return what other rules would have cost more per case, in losses, for every risk that has events.
+
+    A rule set that lacks a risk never acts on it; with nothing standing yet, silence is what is compared with.
+    """
+    chosen, found = plan or ScoringPlan(), {}
+    for risk in dict.fromkeys(event.risk for event in events):
+        own = [event for event in events if event.risk == risk]
+        keeper = before if before is not None and risk in before.scores else after
+        rule, places = keeper.rules.templates[risk].rule, keeper.found.places[risk]
+        times_ms = after.found.times_ms
+        outcome = label_outcomes(times_ms, places, [one for one in own if one.place in set(places)], rule.horizon_ms)
+        pair = (_told(before, risk, places, outcome.shape), _told(after, risk, places, outcome.shape))
+        bar = min(rule.bars.values())
+        found[risk] = compare_costs(pair, times_ms=times_ms, outcome=outcome, ratio=bar, plan=chosen)
+    return found
+
+
+def _told(
+    judged: RuleJudgement | None, risk: str, places: Sequence[str], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    told = np.zeros(shape, np.float32)
+    if judged is not None and risk in judged.scores:
+        index = {place: column for column, place in enumerate(judged.found.places[risk])}
+        for column, place in enumerate(places):
+            if place in index:
+                told[:, column] = judged.found.probability[risk][:, index[place]]
+    return told
+
+
 def _compare(
     risk: str, before: RuleJudgement, after: RuleJudgement, events: Sequence[Event], plan: ScoringPlan
 ) -> RiskChange:

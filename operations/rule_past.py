@@ -32,12 +32,13 @@ MS = 1000
 _KEPT = pa.schema([("sign", pa.string()), ("time", pa.timestamp("ms", "UTC")), ("value", pa.float64())])
 
 
-def read_past(files: Sequence[Path], rules: CompiledRules) -> Past:
+def read_past(files: Sequence[Path], rules: CompiledRules, times_ms: NDArray[np.int64] | None = None) -> Past:
     """Lay files on the grid of the rules' quickest sign; a step holds the last row of the interval that ends with it.
 
     Args:
         files: panels.
         rules: which signs and nodes are wanted; other rows are passed over.
+        times_ms: instants to keep to, as of the past of other rules; None for what the files hold.
 
     Raises:
         DataError: if a file cannot be read, or holds nothing that the rules ask for.
@@ -53,6 +54,9 @@ def read_past(files: Sequence[Path], rules: CompiledRules) -> Past:
         raise DataError(message)
     step_ms = min(rules.ruleset.signs[sign].interval_s for sign in _signs(rules)) * MS
     first_ms, last_ms = min(span.first_ms for span in spans), max(span.last_ms for span in spans)
+    if times_ms is not None:
+        first_ms, last_ms = int(times_ms[0]), int(times_ms[-1])
+        step_ms = int(times_ms[1]) - first_ms if times_ms.size > 1 else step_ms
     start, stop = -(-first_ms // step_ms), -(-last_ms // step_ms) + 1
     values = np.full((len(wanted), stop - start), np.nan)
     for panel in panels:

@@ -12,10 +12,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from contracts import FactoryError, PlaceTree, SignCatalogue, Task
 from early_warning import Outcome, WarningEngine
 from store import RuntimeCommit, Store
 
-from .configuration import configure
+from .configuration import compile_packs, configure, released_rules
 from .inference import ServedModels
 from .patience import PatientModels, Stopped
 from .questions import Respondent, ask
@@ -66,6 +67,7 @@ class Runtime:
         self._offset = 0
         self._committed = 0
         self._decided_ms: int | None = None
+        self._refused: str | None = None
 
     def run(self) -> None:
         """Acquire the shard, work until asked to stop, release it."""
@@ -94,7 +96,8 @@ class Runtime:
 
     def _configure(self, state: Mapping[str, Any]) -> None:
         self._ledger_head = self._store.ledger.last_sequence()
-        configuration = configure(self._store, self._settings.packs, self._settings.policy)
+        released = released_rules(self._store, self._settings.releases_url)
+        configuration = configure(self._store, self._settings.packs, self._settings.policy, released)
         self._engine = WarningEngine(configuration, state)
         models = sorted({assignment.model for assignment in configuration.assignments.values()})
         logger.info("Forecasters: %s; signs: %d", ", ".join(models) or "none", len(configuration.signs))
@@ -128,17 +131,41 @@ class Runtime:
                     return
 
     def _follow_ledger(self) -> None:
-        """Take up a new champion before the next instant."""
-        if self._store.ledger.last_sequence() != self._ledger_head:
+        """Take up a new champion, or other rules, before the next instant."""
+        head = self._store.ledger.last_sequence()
+        if head == self._ledger_head:
+            return
+        new = self._store.ledger.entries(after=self._ledger_head)
+        if all(entry.manifest.task is Task.RULES for entry in new):
+            self._ledger_head = head
+            self._reload_rules()
+        else:
             self._commit(self._engine.settle())
             loaded = self._store.runtime.load(self._settings.shard)
             self._configure({key: value for key, value in loaded.state.items() if key != STATUS_KEY})
+
+    def _reload_rules(self) -> None:
+        """Go on with the rules that the ledger names; those that cannot be used leave the present ones in force."""
+        started = time.perf_counter()
+        settings = self._settings
+        signs, places = SignCatalogue(self._store.signs.all()), PlaceTree(self._store.places.all())
+        try:
+            released = released_rules(self._store, settings.releases_url)
+            rules = compile_packs(settings.packs, signs, places, released)
+        except FactoryError as exc:
+            self._refused = str(exc)
+            logger.error("The promoted rules are not in force, those before them are: %s", exc)  # noqa: TRY400
+            return
+        self._refused = None
+        self._engine.replace_rules(rules)
+        logger.info("Other rules are in force after %.3f s", time.perf_counter() - started)
 
     def _commit(self, outcome: Outcome) -> None:
         now = now_ms()
         step = RuntimeCommit(
             offset=self._offset,
-            state=outcome.state | {STATUS_KEY: status_entry(self._settings.holder, self._decided_ms, now)},
+            state=outcome.state
+            | {STATUS_KEY: status_entry(self._settings.holder, self._decided_ms, now, self._refused)},
             episodes=outcome.episodes,
             incidents=outcome.incidents,
             outbox=outcome.outbox,
@@ -156,8 +183,10 @@ class Runtime:
         ttl_s = self._settings.lease_ttl_s
         self._lease = self._store.leases.renew(self._lease, ttl_s, now)
         self._renew_at_ms = now + round(ttl_s * MS / 3)
-        alive = {STATUS_KEY: status_entry(self._settings.holder, self._decided_ms, now)}
-        self._store.runtime.commit(self._lease, RuntimeCommit(self._committed, alive))
+        self._store.runtime.commit(self._lease, RuntimeCommit(self._committed, self._status(now)))
+
+    def _status(self, now: int) -> dict[str, Any]:
+        return {STATUS_KEY: status_entry(self._settings.holder, self._decided_ms, now, self._refused)}
 
     def _keep_time(self) -> None:
         """Write a tick of the system's clock into the inbox when one is due."""

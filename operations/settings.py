@@ -24,6 +24,7 @@ class RuntimeSettings(BaseModel):
         serving_key: API key presented to it; None where it answers without keys.
         tls: whom it trusts as serving and who it is itself; None trusts the authorities of this machine.
         packs: folders of packs, whose rules apply.
+        releases_url: fsspec URL of released files, where promoted rules lie; None where none are ever promoted.
         shard: the shard of places that it takes.
         clock: what moves time on when no reading comes: the system's clock, or only ticks that are sent.
         holder: its name on the lease; the same name takes its own lease back at once. Default: the host's name.
@@ -44,6 +45,7 @@ class RuntimeSettings(BaseModel):
     serving_key: SecretStr | None = None
     tls: ClientTls | None = None
     packs: tuple[Path, ...] = ()
+    releases_url: str | None = Field(default=None, repr=False)
     shard: str = Field(default="main", pattern=IDENTIFIER)
     clock: Literal["system", "ticks"] = "system"
     holder: str = Field(default_factory=socket.gethostname, min_length=1, max_length=128)

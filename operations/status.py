@@ -23,6 +23,7 @@ class RuntimeStatus:
         last_sequence: sequence of the last inbox item.
         decided_at: event time of the last instant decided; None before the first.
         updated_at: when it last wrote; it does so at every lease renewal, so an old time means that it is dead.
+        refused_rules: why promoted rules are not in force; None where they are.
     """
 
     shard: str
@@ -31,6 +32,7 @@ class RuntimeStatus:
     last_sequence: int
     decided_at: UtcTime | None
     updated_at: UtcTime
+    refused_rules: str | None = None
 
     @property
     def lag(self) -> int:
@@ -51,9 +53,11 @@ def runtime_status(store: Store, shard: str = "main") -> RuntimeStatus | None:
         last_sequence=store.inbox.last_sequence(),
         decided_at=None if decided_ms is None else from_ms(decided_ms),
         updated_at=from_ms(told["updated_ms"]),
+        refused_rules=told.get("refused_rules"),
     )
 
 
-def status_entry(holder: str, decided_ms: int | None, now_ms: int) -> dict[str, Any]:
+def status_entry(holder: str, decided_ms: int | None, now_ms: int, refused_rules: str | None = None) -> dict[str, Any]:
     """Return what the runtime writes of itself."""
-    return {"holder": holder, "decided_ms": decided_ms, "updated_ms": now_ms}
+    told = {"holder": holder, "decided_ms": decided_ms, "updated_ms": now_ms}
+    return told if refused_rules is None else told | {"refused_rules": refused_rules}

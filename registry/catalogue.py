@@ -117,7 +117,7 @@ class Catalogue:
 
     def models(self) -> list[Model]:
         """Return every model with a finished version, by name; asks once for all, however many versions there are."""
-        champions = self._ledger.champions()
+        champions = self._ledger.champions() | self._ledger.rule_sets()
         with border("The models in MLflow cannot be read"):
             newest = {model.name: _newest(model) for model in self._all_models()}
         listed = []
@@ -167,9 +167,10 @@ class Catalogue:
 
     def reconcile(self) -> list[Drift]:
         """Compare every alias with the ledger and put it right."""
+        champions = self._ledger.champions() | self._ledger.rule_sets()
         with border("The aliases in MLflow cannot be read"):
             shown = {model.name: model.aliases.get(CHAMPION_ALIAS) for model in self._all_models()}
-        expected = {name: entry.manifest.version for name, entry in self._ledger.champions().items()}
+        expected = {name: entry.manifest.version for name, entry in champions.items()}
         drifts = []
         for name in sorted(shown.keys() | expected.keys()):
             found = None if shown.get(name) is None else int(str(shown[name]))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
 
 MODEL_FILE = "model.onnx"
+RULES_FILE = "rules.json"
 _REQUIREMENTS = ("numpy", "onnx", "onnxruntime")
 
 
@@ -37,6 +38,9 @@ def write_package(folder: Path, onnx: Path, signature: Signature, logged: Logged
     with own_warnings_off():
         from mlflow.models import Model, ModelSignature
 
+    if not signature.inputs:
+        _write_rules(folder, onnx, logged)
+        return
     shutil.copyfile(onnx, folder / MODEL_FILE)
     requirements = "".join(f"{name}=={version(name)}\n" for name in _REQUIREMENTS)
     (folder / "requirements.txt").write_text(requirements, encoding="utf-8")
@@ -59,6 +63,17 @@ def write_package(folder: Path, onnx: Path, signature: Signature, logged: Logged
         "onnx", onnx_version=version("onnx"), data=MODEL_FILE, providers=["CPUExecutionProvider"], code=None
     )
     model.model_size_bytes = onnx.stat().st_size
+    model.save(str(folder / "MLmodel"))
+
+
+def _write_rules(folder: Path, bundle: Path, logged: LoggedModel) -> None:
+    """Write a set of rules: data under a flavor of our own, which MLflow shows and cannot run."""
+    from mlflow.models import Model  # loaded by now
+
+    shutil.copyfile(bundle, folder / RULES_FILE)
+    model = Model(run_id=logged.source_run_id, model_id=logged.model_id, artifact_path=logged.artifact_location)
+    model.add_flavor("cityforge_rules", data=RULES_FILE)
+    model.model_size_bytes = bundle.stat().st_size
     model.save(str(folder / "MLmodel"))
 
 

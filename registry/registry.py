@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from contracts import (
+    NO_TENSORS,
     Action,
     ArtefactError,
     GateResult,
@@ -114,13 +115,13 @@ class Registry:
         golden: Path | None = None,
         fingerprint: str = "",
     ) -> Version:
-        """Register an exported graph with its verdict: a candidate, or rejected if a gate failed or none was asked.
+        """Register a graph or a bundle of rules: a candidate, or rejected if a gate failed or none was asked.
 
         The same bytes are kept in MLflow and, by sha256, among the releases.
 
         Args:
             name: of the model.
-            onnx: the exported file.
+            onnx: the exported file; of the task ``rules`` the bundle.
             draft: what its maker says of it.
             gates: the verdict; see :func:`registry.judge`.
             run: the open run that made it.
@@ -163,7 +164,8 @@ class Registry:
         check_fingerprint(fingerprint)
         for version in self._catalogue.find(fingerprint, None if name is None else check_name(name)):
             try:
-                self._releases.path(version.sha256)
+                manifest = self._releases.manifest(version.sha256, version.name, version.version)
+                self._releases.path(version.sha256, manifest.task)
             except ArtefactError as exc:
                 _log.warning("%s version %d is not reused: %s", version.name, version.version, exc)
                 continue
@@ -237,7 +239,7 @@ class Registry:
         passed = gates_passed(manifest.gates)
         if not passed and not override:
             raise PromotionError(_explain_refusal(manifest))
-        self._releases.path(found.sha256)  # verified before the ledger names it
+        self._releases.path(found.sha256, manifest.task)  # verified before the ledger names it
         action = Action.PROMOTE if passed else Action.OVERRIDE
         entry = self._store.ledger.append(action, manifest, actor, override or reason)
         self._record(entry)
@@ -255,7 +257,7 @@ class Registry:
         if previous is None:
             message = f"{name!r} has no earlier champion to go back to. Promote another version instead."
             raise PromotionError(message)
-        self._releases.path(previous.manifest.sha256)
+        self._releases.path(previous.manifest.sha256, previous.manifest.task)
         entry = self._store.ledger.append(Action.ROLLBACK, previous.manifest, actor, reason)
         self._record(entry)
         return entry
@@ -325,7 +327,9 @@ class Registry:
 
 
 def _complete(draft: ManifestDraft, onnx: Path) -> tuple[ManifestDraft, Signature]:
-    """Return the draft with what the graph itself declares, checked where both say something."""
+    """Return the draft with what the graph itself declares, checked where both say something; rules declare nothing."""
+    if draft.task is Task.RULES:
+        return draft, NO_TENSORS
     session = open_session(onnx)
     try:
         for what, said, found in (

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from contracts import Action, LedgerEntry, PromotionError, ReleaseManifest, StoreError, from_ms, to_ms
+from contracts import Action, LedgerEntry, PromotionError, ReleaseManifest, StoreError, Task, from_ms, to_ms
 
 from . import counters
 from .chain import Chain, ChainBreak, ChainHead
@@ -78,7 +78,14 @@ class Ledger:
             return _entry(_at(connection, present.before)._asdict())
 
     def champions(self) -> dict[str, LedgerEntry]:
-        """Return the present champion's entry by name."""
+        """Return the present champion's entry by name: of every model, rule sets left out."""
+        return {name: entry for name, entry in self._latest().items() if entry.manifest.task is not Task.RULES}
+
+    def rule_sets(self) -> dict[str, LedgerEntry]:
+        """Return the entry of the rule set that stands, by name."""
+        return {name: entry for name, entry in self._latest().items() if entry.manifest.task is Task.RULES}
+
+    def _latest(self) -> dict[str, LedgerEntry]:
         latest = select(func.max(ledger.c.sequence)).group_by(ledger.c.name)
         query = select(ledger).where(ledger.c.sequence.in_(latest)).order_by(ledger.c.name)
         with self._database.read() as connection:

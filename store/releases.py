@@ -1,6 +1,6 @@
 """Released files by their sha256: what is read is what was released, or it is refused.
 
-    <root>/<sha256>/model.onnx
+    <root>/<sha256>/model.onnx                 rules.json where it is a set of rules
     <root>/<sha256>/<name>@<version>.json      the manifest
     <root>/<sha256>/golden-<sha256>.npz        inputs and outputs recorded at export
 
@@ -21,7 +21,7 @@ import fsspec
 import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 
-from contracts import IDENTIFIER, Array, ArtefactError, ReleaseManifest
+from contracts import IDENTIFIER, Array, ArtefactError, ReleaseManifest, Task
 
 from .documents import decode_model, encode_model
 
@@ -51,28 +51,28 @@ class ReleaseStore:
         self._local = isinstance(self._files, LocalFileSystem)
         self._cache = cache or _default_cache()
 
-    def put(self, onnx: Path | bytes, manifest: ReleaseManifest, golden: Path | bytes | None = None) -> None:
+    def put(self, artefact: Path | bytes, manifest: ReleaseManifest, golden: Path | bytes | None = None) -> None:
         """Keep an artefact, its golden inputs and outputs and its manifest; safe to repeat.
 
         Putting the same name and version again replaces its manifest.
 
         Args:
-            onnx: the ONNX file.
+            artefact: the ONNX file, or the bundle of rules.
             manifest: names the files' sha256.
             golden: ``.npz`` of arrays, where the manifest names one.
 
         Raises:
             ArtefactError: if a file is not what the manifest says, or it cannot be written.
         """
-        model = _content(onnx)
-        what = f"The ONNX file of {manifest.name!r} version {manifest.version}"
-        _check(model, manifest.sha256, what)
-        if len(model) != manifest.size_bytes:
-            message = f"{what} has {len(model)} bytes, its manifest says {manifest.size_bytes}. Make the manifest anew."
+        content = _content(artefact)
+        what = f"The file of {manifest.name!r} version {manifest.version}"
+        _check(content, manifest.sha256, what)
+        if len(content) != manifest.size_bytes:
+            message = f"{what} has {len(content)} bytes, its manifest says {manifest.size_bytes}. Make it anew."
             raise ArtefactError(message)
         recorded = None if golden is None else _content(golden)
         _check_golden(recorded, manifest)
-        self._write(f"{manifest.sha256}/model.onnx", model)
+        self._write(f"{manifest.sha256}/{artefact_file(manifest.task)}", content)
         if recorded is not None:
             self._write(f"{manifest.sha256}/golden-{manifest.golden_sha256}.npz", recorded)
         document = encode_model(manifest, f"The manifest of {manifest.name!r}")
@@ -95,19 +95,23 @@ class ReleaseStore:
             raise ArtefactError(message)
         return manifest
 
-    def path(self, sha256: str) -> Path:
+    def path(self, sha256: str, task: Task = Task.FORECAST) -> Path:
         """Return a file on this machine that holds the artefact, its sha256 checked just now.
+
+        Args:
+            sha256: of the artefact.
+            task: what it does; only rules are kept otherwise than as a graph.
 
         Raises:
             ArtefactError: if it is missing or not what its name says.
         """
-        name = f"{_checked(sha256)}/model.onnx"
+        name = f"{_checked(sha256)}/{artefact_file(task)}"
         what = f"The artefact {sha256}"
         if self._local:
             file = Path(self._root, name)
             _check_file(file, sha256, what)
             return file
-        file = self._cache / f"{sha256}.onnx"
+        file = self._cache / f"{sha256}{Path(name).suffix}"
         if not file.is_file() or _digest(file) != sha256:
             content = self._read(name)
             _check(content, sha256, what)
@@ -157,6 +161,11 @@ class ReleaseStore:
         except OSError as exc:
             message = f"The release's file {name!r} cannot be written to {self._root!r}: {exc}. Check space and access."
             raise ArtefactError(message) from exc
+
+
+def artefact_file(task: Task) -> str:
+    """Return the name of the file that holds an artefact."""
+    return "rules.json" if task is Task.RULES else "model.onnx"
 
 
 def _default_cache() -> Path:

@@ -132,5 +132,8 @@ def _runtime(workspace: Workspace) -> str:
     status = runtime_status(workspace.store, workspace.settings.shard)
     if status is None:
         return "never ran here"
+    if status.refused_rules is not None:
+        message = f"the promoted rules are not in force, those before them are: {status.refused_rules}"
+        raise FactoryError(message)
     decided = "nothing yet" if status.decided_at is None else f"up to {status.decided_at:%Y-%m-%dT%H:%MZ}"
     return f"decided {decided}, {status.lag} items wait, last wrote {status.updated_at:%Y-%m-%dT%H:%M:%SZ}"

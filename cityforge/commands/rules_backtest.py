@@ -11,19 +11,20 @@ import typer
 from cityforge.invocation import Invocation
 from cityforge.packs import find_pack
 from cityforge.rule_pasts import (
-    RulePast,
+    FilePast,
+    InboxPast,
+    PastSource,
     as_document,
     changes_table,
     decide_from_ms,
     figures_table,
-    file_past,
-    inbox_past,
+    judge_past,
     load_pack_ruleset,
 )
 from contracts import load_pack, parse_utc, to_ms
-from early_warning.scoring import Event, ScoringPlan
+from early_warning.scoring import ScoringPlan
 from knowledge_graph import compile_rules
-from operations.rule_judgement import RuleJudgement, compare_rules, judge_rules, read_events
+from operations.rule_judgement import compare_rules, read_events
 from operations.rule_past import write_past
 
 READINGS = Annotated[
@@ -68,14 +69,19 @@ def backtest(
         def report(doing: str, share: float) -> None:
             progress.update(task, description=doing, completed=round(100 * share))
 
-        known = file_past(loaded, readings) if readings else inbox_past(workspace, loaded, report)
+        source: PastSource = FilePast(loaded, readings) if readings else InboxPast(workspace, loaded, report)
+        known = source.find()
         if keep is not None:
             write_past(known.past, keep)
         plan = ScoringPlan(decide_from_ms(known.policy, since_ms), operators=operators)
         truth = [] if events is None else read_events(events, known.rules)
         report("backtesting", 0.5)
-        judged = judge_rules(known.rules, known.places, known.past, truth, policy=known.policy, plan=plan)
-        standing = None if against is None else _judge_other(against, known, truth, plan)
+        judged = judge_past(known, truth, plan)
+        standing = None
+        if against is not None:
+            other = load_pack(find_pack(against, base=Path.cwd()))
+            rules = compile_rules(load_pack_ruleset(other, like=known.rules.ruleset))
+            standing = judge_past(source.find(rules), truth, plan)
     changes = None if standing is None else compare_rules(standing, judged, truth, plan)
     seconds = time.perf_counter() - started
     invocation.show(figures_table(judged, f"Rules of {loaded.header.id} over {known.past.times_ms.size} instants"))
@@ -88,10 +94,3 @@ def backtest(
     if silent:
         invocation.show(f"No model brought anything for {', '.join(silent)}: the rules were judged without it.")
     invocation.result({"pack": loaded.header.id, **as_document(judged, changes), "silent": silent, "seconds": seconds})
-
-
-def _judge_other(name: str, known: RulePast, events: list[Event], plan: ScoringPlan) -> RuleJudgement:
-    other = load_pack(find_pack(name, base=Path.cwd()))
-    rules = compile_rules(load_pack_ruleset(other, like=known.rules.ruleset))
-    own = [event for event in events if event.risk in rules.templates]
-    return judge_rules(rules, known.places, known.past, own, policy=known.policy, plan=plan)
