@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from store import IngestReport
+
+from .engine import ServedModel
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -51,6 +54,12 @@ class Metrics:
         self.readings = Counter(
             "cityforge_readings", "Readings by what became of them.", ["outcome"], registry=self._registry
         )
+        self.queued = Counter(
+            "cityforge_queue_seconds",
+            "Seconds that inference requests waited for a thread, by model.",
+            ["model"],
+            registry=self._registry,
+        )
         self._models: dict[str, ModelMetrics] = {}
 
     def of_model(self, name: str) -> ModelMetrics:
@@ -63,6 +72,12 @@ class Metrics:
                 self.seconds.labels(name),
             )
         return found
+
+    def count_queued(self, models: Iterable[ServedModel]) -> None:
+        """Count how long requests have waited since this was last called; not while one is answered: it would cost."""
+        for model in models:
+            used = (model.usage, *(part.usage for part in model.parts.values()))
+            self.queued.labels(model.name).inc(sum(usage.take_queued_s() for usage in used))
 
     def count_readings(self, report: IngestReport, refused: int) -> None:
         """Count what became of the readings of one request."""

@@ -60,6 +60,7 @@ async def _order(platform: Platform, action: str, name: str, actor: str) -> None
         raise NotFoundError(message)
     await platform.ask(platform.store.audit.append, actor, action, name)
     await platform.refresh()
+    await platform.engine.settle()
 
 
 def _entries(name: str, slot: Slot) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from .catalogue import Catalogue
 from .engine import InferenceEngine
 from .metrics import Metrics
 from .pictures import PixelBudget
-from .settings import ServingSettings
+from .settings import MIB, ServingSettings
 from .trials import TrialFollower
 
 STORE_THREADS = 4
@@ -45,10 +45,12 @@ class Platform:
         self.keys = KeyRing(settings.keys, open_access=settings.open_access)
         self.metrics = Metrics()
         self.releases = ReleaseStore(settings.releases_url.get_secret_value())
-        self.engine = InferenceEngine(self.releases, threads=settings.threads)
+        cache_bytes = settings.response_cache_mib * MIB
+        self.engine = InferenceEngine(self.releases, threads=settings.threads, cache_bytes=cache_bytes)
         self.store = Store.open(settings.store_url.get_secret_value(), create=True)
         self.catalogue = Catalogue(self.store)
         self._threads = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="store")
+        self._waiter = ThreadPoolExecutor(1, thread_name_prefix="changes")
         self.pixels = PixelBudget()
         self._waiting = 0
         self._watch: asyncio.Task[None] | None = None
@@ -66,10 +68,12 @@ class Platform:
     async def start(self) -> None:
         """Open the champions and go on following the ledger."""
         await self.refresh()
+        await self.engine.settle()
         self._watch = asyncio.create_task(self._follow(), name="follow-ledger")
 
     async def stop(self) -> None:
         """Stop following, finish what runs and close everything."""
+        self.store.changes.close()
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
@@ -102,15 +106,18 @@ class Platform:
             self._waiting -= 1
 
     async def refresh(self) -> None:
-        """Look at the ledger and open what is new in it; what could not be opened is tried again, ever less often."""
-        async with self._refreshing:
-            await self._follow_orders()
-            await self._follow_ledger()
-            await self._trials.follow()
+        """Look at the ledger and begin to open what is new in it.
 
-    async def _follow_orders(self) -> None:
+        What could not be opened is tried again, ever less often. See the engine's ``settle`` for the end of it.
+        """
+        async with self._refreshing:
+            promoted, audited = await self.ask(self.store.decided)
+            await self._follow_orders(audited)
+            await self._follow_ledger(promoted)
+            await self._trials.follow(audited)
+
+    async def _follow_orders(self, last: int) -> None:
         """Do what the audit says about taking models out of service and back."""
-        last = await self.ask(self.store.audit.last_sequence)
         if last == self._orders_seen:
             return
         for order in await self.ask(self.store.audit.latest, (LOAD, UNLOAD), self._orders_seen):
@@ -121,8 +128,7 @@ class Platform:
                 self._seen = -1
         self._orders_seen = last
 
-    async def _follow_ledger(self) -> None:
-        sequence = await self.ask(self.store.ledger.last_sequence)
+    async def _follow_ledger(self, sequence: int) -> None:
         if sequence != self._seen:
             self._retry_s = self.settings.refresh_s
         elif not self.engine.models.has_failures() or time.monotonic() < self._retry_at:
@@ -133,14 +139,18 @@ class Platform:
         self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
 
     async def _follow(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(self.settings.refresh_s)
             try:
+                await loop.run_in_executor(self._waiter, self.store.changes.wait, self.settings.refresh_s)
                 await self.refresh()
+                self.metrics.count_queued(self.engine.models.opened())
             except FactoryError as exc:  # the store may come back; what is open goes on answering
                 log.warning("the ledger cannot be read: %s", exc)
+                await asyncio.sleep(self.settings.refresh_s)
 
     def _close(self) -> None:
+        self._waiter.shutdown(wait=True, cancel_futures=True)
         self._threads.shutdown(wait=True, cancel_futures=True)
         self.engine.close()
         self.store.close()

@@ -85,8 +85,9 @@ class ServingSettings(BaseModel):
         clock: ``ticks`` lets engineers move the clock of a replay through `/ticks`.
         max_body_bytes: the longest request body.
         future_tolerance_s: how far a reading's event time may lie ahead of the clock.
-        refresh_s: seconds between two looks at the ledger.
+        refresh_s: seconds after which the ledger is looked at, even if the store told of no change.
         threads: threads that run models; None for one per processor granted.
+        response_cache_mib: memory for answers to requests that repeat to the last bit; 0 keeps none.
         log_level: of the process's own log.
     """
 
@@ -107,6 +108,7 @@ class ServingSettings(BaseModel):
     future_tolerance_s: int = Field(default=300, ge=0)
     refresh_s: float = Field(default=1.0, gt=0, le=3600)
     threads: int | None = Field(default=None, ge=1, le=256)
+    response_cache_mib: int = Field(default=0, ge=0, le=65_536)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="after")

@@ -35,11 +35,14 @@ class TrialFollower:
         self._seen = 0
         self._report_at = time.monotonic() + REPORT_S
 
-    async def follow(self) -> None:
-        """Do what the audit says that is new, and report what was found."""
+    async def follow(self, last: int) -> None:
+        """Do what the audit says that is new, and report what was found.
+
+        Args:
+            last: the audit's last sequence number.
+        """
         await self._report()
         store = self._platform.store
-        last = await self._platform.ask(store.audit.last_sequence)
         if last == self._seen:
             return
         for order in await self._platform.ask(store.audit.latest, (TRIAL_START, TRIAL_STOP), self._seen):

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, insert, select
 
 from . import counters
+from .changes import announce
 from .database import Database
 
 GENESIS = "0" * 64
@@ -75,6 +76,7 @@ class Chain:
         row["hash"] = _seal(row)
         connection.execute(insert(self._table).values(row))
         counters.advance(connection, self._table.name, sequence)
+        announce(connection)
         return row
 
     def head(self) -> ChainHead:

@@ -6,6 +6,8 @@ visible first, and a reader that goes by numbers would skip the earlier one. The
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, select, update
 
 from .schema import counter
@@ -20,6 +22,12 @@ def lock(connection: Connection, name: str) -> int:
 def peek(connection: Connection, name: str) -> int:
     """Return the last number that was committed."""
     return int(connection.execute(select(counter.c.value).where(counter.c.name == name)).scalar_one())
+
+
+def peek_all(connection: Connection, names: Collection[str]) -> dict[str, int]:
+    """Return the last numbers that were committed, by name."""
+    query = select(counter.c.name, counter.c.value).where(counter.c.name.in_(names))
+    return {name: int(value) for name, value in connection.execute(query)}
 
 
 def advance(connection: Connection, name: str, value: int) -> None:

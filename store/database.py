@@ -55,6 +55,7 @@ class Database:
         self._url = _parse(url)
         self._engine = _sqlite(self._url, durable) if self.is_sqlite else _postgresql(self._url, durable)
         self._writer = self._engine.execution_options(**{_WRITES: True})
+        self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
 
     @property
     def is_sqlite(self) -> bool:
@@ -78,7 +79,7 @@ class Database:
         Raises:
             StoreError: if the database cannot be read.
         """
-        with self._explained("read"), self._engine.connect() as connection, connection.begin():
+        with self.explained("read"), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -90,7 +91,7 @@ class Database:
         Raises:
             StoreError: if the database cannot be written.
         """
-        with self._explained("write"), self._writer.connect() as connection, connection.begin():
+        with self.explained("write"), self._writer.connect() as connection, connection.begin():
             yield connection
 
     def enable_wal(self) -> None:
@@ -113,12 +114,26 @@ class Database:
             else:
                 return
 
+    def raw_connection(self) -> Any:
+        """Return a driver's connection of its own, outside the pool; whoever asks closes it.
+
+        Any thread may use it, one at a time.
+
+        Raises:
+            StoreError: if the database cannot be reached.
+        """
+        with self.explained("read"):
+            if self.file is not None:
+                return sqlite3.connect(self.file, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+            arguments, options = self._engine.dialect.create_connect_args(self._url)
+            return self._engine.dialect.loaded_dbapi.connect(*arguments, **options)
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
 
     def _switch_to_wal(self) -> None:
-        with self._explained("write"):
+        with self.explained("write"):
             connection = self._engine.raw_connection()  # the mode cannot change inside a transaction
             try:
                 connection.cursor().execute("PRAGMA journal_mode = WAL")
@@ -126,10 +141,15 @@ class Database:
                 connection.close()
 
     @contextmanager
-    def _explained(self, verb: str) -> Iterator[None]:
+    def explained(self, verb: str) -> Iterator[None]:
+        """Turn the driver's errors inside the block into errors that say what to do.
+
+        Raises:
+            StoreError: in place of them.
+        """
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error) as exc:  # the driver speaks for itself while a connection is set up
+        except (SQLAlchemyError, self._driver_error) as exc:  # the driver itself while it connects
             raise self._error(verb, exc) from exc
 
     def _error(self, verb: str, exc: Exception) -> StoreError:

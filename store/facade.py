@@ -7,8 +7,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from . import counters
 from .assignments import Assignments
 from .audit import Audit
+from .changes import Changes
 from .database import Database
 from .episodes import Episodes
 from .inbox import Inbox
@@ -52,6 +54,7 @@ class Store:
         self.ledger = Ledger(database, clock)
         self.assignments = Assignments(database, self.signs)
         self.audit = Audit(database, clock)
+        self.changes = Changes(database)
 
     @classmethod
     def open(
@@ -78,8 +81,15 @@ class Store:
             raise
         return cls(database, clock)
 
+    def decided(self) -> tuple[int, int]:
+        """Return the last sequence numbers of the ledger and of the audit, in one look."""
+        with self._database.read() as connection:
+            found = counters.peek_all(connection, ("ledger", "audit"))
+        return found["ledger"], found["audit"]
+
     def close(self) -> None:
         """Close every connection."""
+        self.changes.disconnect()
         self._database.close()
 
     def __enter__(self) -> Self:

@@ -16,9 +16,10 @@ from serving.errors import ClientGoneError
 from store import ReleaseStore
 
 from .batcher import Batcher, Priority, Runnable
+from .cache import ResponseCache
 from .pipeline import Pipeline
 from .release import ServedModel, open_release
-from .repository import ModelRepository
+from .repository import ModelRepository, Slot
 from .trials import Trial, Trials, look
 from .workers import WorkerPool
 
@@ -67,9 +68,10 @@ class InferenceEngine:
     Args:
         releases: where released files lie.
         threads: threads that run models; None for one per processor granted.
+        cache_bytes: of answers that are kept for requests that repeat; 0 keeps none.
     """
 
-    def __init__(self, releases: ReleaseStore, *, threads: int | None = None) -> None:
+    def __init__(self, releases: ReleaseStore, *, threads: int | None = None, cache_bytes: int = 0) -> None:
         self.models = ModelRepository()
         self._releases = releases
         self._threads = threads or available_threads()
@@ -78,6 +80,8 @@ class InferenceEngine:
         self.trials = Trials()
         self._looking: set[asyncio.Future[None]] = set()
         self.workers = WorkerPool(self._threads)
+        self._cache = ResponseCache(cache_bytes) if cache_bytes else None
+        self._openings: dict[str, asyncio.Task[None]] = {}
         self._opener = ThreadPoolExecutor(1, thread_name_prefix="open")
 
     async def infer(
@@ -126,7 +130,35 @@ class InferenceEngine:
             task.add_done_callback(self._looking.discard)
         return result
 
+    def is_instant(self, model: ServedModel) -> bool:
+        """Return whether :meth:`run_now` may answer for a version: its runs are short, and nothing stands between."""
+        return model.run_s <= INLINE_BUDGET_S and self._cache is None and self.trials.get(model.name) is None
+
+    def run_now(self, model: ServedModel, feeds: Mapping[str, Array]) -> dict[str, Array] | None:
+        """Run a request on the calling thread if that is over at once; None where it would take too long.
+
+        Raises:
+            TensorError: if the request does not fit the signature.
+            ModelError: if the graph fails.
+        """
+        rows = model.check(feeds)
+        return _run_here(model, feeds, rows) if model.run_s * rows <= INLINE_BUDGET_S else None
+
     async def _answer(
+        self, model: ServedModel, feeds: Mapping[str, Array], rows: int, urgency: Urgency, gone: Gone | None
+    ) -> dict[str, Array]:
+        if self._cache is None:
+            return await self._compute(model, feeds, rows, urgency, gone)
+        started = time.perf_counter()
+        key = self._cache.key(model, feeds)
+        kept = self._cache.get(key)
+        (model.usage.missed if kept is None else model.usage.recalled).add(time.perf_counter() - started)
+        if kept is None:
+            kept = await self._compute(model, feeds, rows, urgency, gone)
+            self._cache.put(key, kept)
+        return kept
+
+    async def _compute(
         self, model: ServedModel, feeds: Mapping[str, Array], rows: int, urgency: Urgency, gone: Gone | None
     ) -> dict[str, Array]:
         if model.run_s * rows <= INLINE_BUDGET_S:
@@ -214,31 +246,44 @@ class InferenceEngine:
     async def follow(self, entries: Mapping[str, LedgerEntry]) -> None:
         """Bring the served versions in line with the ledger; one that cannot be opened replaces nothing.
 
+        What is open already answers when this returns; what is not is opened meanwhile (see :meth:`settle`), so that
+        nothing that loads, or fails to, holds up a rollback.
+
         Args:
             entries: the present champion's entry by name.
         """
         for name, entry in entries.items():
             slot = self.models.slot(name)
-            if slot.unloaded or (slot.champion is not None and _is_same(slot.champion, entry)):
+            slot.wanted = entry.manifest
+            if slot.unloaded:
                 continue
-            if slot.previous is not None and _is_same(slot.previous, entry):
+            if _answers(slot, entry.manifest):
+                slot.failure = None
+            elif slot.previous is not None and _is_same(slot.previous, entry.manifest):
                 self._swap(slot.previous)
-                continue
-            await self._open(entry)
+            elif name not in self._openings:
+                self._openings[name] = opening = asyncio.ensure_future(self._open(name, slot))
+                opening.add_done_callback(lambda _, name=name: self._openings.pop(name))  # type: ignore[misc]
 
-    async def _open(self, entry: LedgerEntry) -> None:
+    async def settle(self) -> None:
+        """Return once everything that the last :meth:`follow` wanted answers, or failed to."""
+        while self._openings:
+            await asyncio.gather(*self._openings.values())
+
+    async def _open(self, name: str, slot: Slot) -> None:
+        """Open what the ledger wants of a name; if it wants another version by then, open that."""
         loop = asyncio.get_running_loop()
-        manifest = entry.manifest
-        try:
-            model = await loop.run_in_executor(self._opener, open_release, self._releases, manifest)
-        except FactoryError as exc:
-            slot = self.models.slot(manifest.name)
-            if slot.failure != str(exc):
-                log.error("version %s of %r is not served: %s", manifest.version, manifest.name, exc)  # noqa: TRY400
-            slot.failure = str(exc)
-            return
-        self._swap(model)
-        log.info("version %s of %r answers", model.version, model.name)
+        while not slot.unloaded and (manifest := slot.wanted) is not None and not _answers(slot, manifest):
+            try:
+                model = await loop.run_in_executor(self._opener, open_release, self._releases, manifest)
+            except Exception as exc:  # noqa: BLE001 - whatever fails, the version before goes on answering
+                if slot.wanted == manifest:
+                    _note_failure(slot, manifest, exc)
+                    return
+            else:
+                if slot.wanted == manifest and not slot.unloaded:
+                    self._swap(model)
+                    log.info("version %s of %r answers", model.version, name)
 
     def _swap(self, model: ServedModel) -> None:
         """Let a version answer, and forget the queues of those let go: what they hold ends with their last request."""
@@ -251,6 +296,8 @@ class InferenceEngine:
     def unload(self, name: str) -> None:
         """Take a model out of service; what runs is answered, then its memory is free."""
         self.models.unload(name)
+        if self._cache is not None:
+            self._cache.forget(name)
         self._forget_queues()
 
     def allow(self, name: str) -> None:
@@ -289,5 +336,16 @@ async def _unless_gone(work: Coroutine[Any, Any, _Answer], gone: Gone) -> _Answe
         leaving.cancel()
 
 
-def _is_same(model: ServedModel, entry: LedgerEntry) -> bool:
-    return model.manifest.sha256 == entry.manifest.sha256 and model.version == entry.manifest.version
+def _answers(slot: Slot, manifest: ReleaseManifest) -> bool:
+    return slot.champion is not None and _is_same(slot.champion, manifest)
+
+
+def _note_failure(slot: Slot, manifest: ReleaseManifest, exc: Exception) -> None:
+    text = str(exc) if isinstance(exc, FactoryError) else repr(exc)
+    if slot.failure != text:
+        log.error("version %s of %r is not served: %s", manifest.version, manifest.name, text)
+    slot.failure = text
+
+
+def _is_same(model: ServedModel, manifest: ReleaseManifest) -> bool:
+    return model.manifest.sha256 == manifest.sha256 and model.version == manifest.version

@@ -12,6 +12,7 @@ from contracts import Array, ArtefactError, AxisName, ReleaseManifest, Signature
 from gpu import Session, open_session
 from store import ReleaseStore
 
+from .batcher import BATCH_BUDGET_S, MAXIMUM_ROWS, can_mix
 from .parts import Part, open_parts
 from .usage import Usage
 
@@ -103,6 +104,7 @@ def open_release(releases: ReleaseStore, manifest: ReleaseManifest) -> ServedMod
         _check_golden(model, golden)
         _check_parts(model, golden)
     model.run_s = _measure(model)
+    _warm_batches(model)
     return model
 
 
@@ -168,6 +170,16 @@ def _measure(model: ServedModel) -> float:
         model.run(feeds)
         taken.append(time.perf_counter() - started)
     return min(taken)
+
+
+def _warm_batches(model: ServedModel) -> None:
+    """Run every power of two that a batch may reach, so that the first rush of requests finds those sizes warm too."""
+    if not can_mix(model.signature):
+        return
+    rows = 2
+    while rows <= MAXIMUM_ROWS and rows * model.run_s <= BATCH_BUDGET_S:
+        model.run({spec.name: zeros(spec, rows) for spec in model.signature.inputs})
+        rows *= 2
 
 
 def zeros(spec: TensorSpec, rows: int = 1, length: int = 64) -> Array:

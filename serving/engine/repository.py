@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from contracts import OverloadedError, ServiceError
+from contracts import OverloadedError, ReleaseManifest, ServiceError
 from serving.errors import ModelUnavailableError, NotFoundError
 
 from .release import ServedModel
@@ -20,12 +20,14 @@ class Slot:
     Attributes:
         champion: the version that answers; None while none is open.
         previous: the version before it, kept open so that a rollback takes no loading.
+        wanted: the ledger's champion; None before the ledger was read.
         failure: why the ledger's champion could not be opened; None when all is well.
         unloaded: whether an administrator took it out of service.
     """
 
     champion: ServedModel | None = None
     previous: ServedModel | None = None
+    wanted: ReleaseManifest | None = None
     failure: str | None = None
     unloaded: bool = False
 

@@ -40,6 +40,9 @@ class Usage:
         computed: time that requests' runs took; a run shared by three requests counts three times.
         encoded: time until an answer was bytes.
         executions: runs by rows.
+        queued: time that requests waited for a thread; those that ran at once are not in it.
+        recalled: requests that the response cache answered, with the time to find that.
+        missed: requests that it could not answer, likewise.
         last_ms: when the version was last asked; 0 for never.
     """
 
@@ -51,7 +54,11 @@ class Usage:
     computed: Tally = field(default_factory=Tally)
     encoded: Tally = field(default_factory=Tally)
     executions: dict[int, Tally] = field(default_factory=dict)
+    queued: Tally = field(default_factory=Tally)
+    recalled: Tally = field(default_factory=Tally)
+    missed: Tally = field(default_factory=Tally)
     last_ms: int = 0
+    _queued_told_s: float = 0.0
 
     def ran(self, requests: int, rows: int, seconds: float) -> None:
         """Count one run of the graph."""
@@ -62,6 +69,12 @@ class Usage:
         tally.add(seconds)
         self.rows += rows
         self.computed.add(seconds * requests, requests)
+
+    def take_queued_s(self) -> float:
+        """Return the seconds that requests waited since this was last asked."""
+        fresh_s = self.queued.total_s - self._queued_told_s
+        self._queued_told_s = self.queued.total_s
+        return fresh_s
 
     def answered(self, started: float, decoded: float, inferred: float, encoded: float) -> None:
         """Count a request that was answered; times on the performance counter, one after the other."""
