@@ -7,19 +7,21 @@ what belongs to the framework below goes on only with a key. Nothing else passes
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
-from contracts import FactoryError
+from contracts import Array, FactoryError
 
 from .access import Headers
 from .answers import JSON, OCTETS, error_body
 from .bodies import PACKINGS, Receive, pack, read_body
+from .engine import Gone
 from .errors import ClientGoneError
-from .inference import Asked, run_inference
+from .inference import Asked, answer_now, answer_request, read_told
+from .nested import decode_inputs, encode_outputs, read_question
 from .platform import Platform
-from .protocol import HEADER_LENGTH
+from .protocol import HEADER_LENGTH, InferenceRequest, decode_request, encode_answer
 from .settings import Role
 from .statuses import headers_of, status_of
 
@@ -28,9 +30,33 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _MODELS, _INFER, _VERSIONS = "/v2/models/", "/infer", "/versions/"
+NESTED_PATH = "/bentoml/infer"
 _HEADER_LENGTH = HEADER_LENGTH.encode()
+_Encoded = tuple[bytes, int | None]
+_Question = tuple[
+    Asked,
+    dict[bytes, str],
+    Callable[[], InferenceRequest],
+    Callable[[str, int, Mapping[str, Array], InferenceRequest], _Encoded],
+]
+
+_JSON, _OCTETS = (b"content-type", JSON.encode()), (b"content-type", OCTETS.encode())
 
 log = logging.getLogger(__name__)
+
+
+class Answer(NamedTuple):
+    """What is sent back.
+
+    Attributes:
+        status: of HTTP.
+        content: the body.
+        headers: beside the body's length.
+    """
+
+    status: int
+    content: bytes
+    headers: list[tuple[bytes, bytes]]
 
 
 class Front:
@@ -51,82 +77,116 @@ class Front:
         self._platform = platform
         self._passed = frozenset(passed)
 
+    @property
+    def longest_body(self) -> int:
+        """Bytes of the longest body that is read."""
+        return self._platform().settings.max_body_bytes
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one connection."""
         if scope["type"] != "http":
             await self._below(scope, receive, send)
             return
         path = scope["path"]
-        if scope["method"] == "POST" and path.startswith(_MODELS) and path.endswith(_INFER):
+        if scope["method"] == "POST" and is_inference(path):
             await self._infer(scope, receive, send)
         elif path in self._passed:
             await self._pass_on(scope, receive, send)
         else:
             await self._routes(scope, receive, send)
 
-    async def _infer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        platform = self._platform()
+    def answer_now(self, url: bytes, headers: Headers, body: bytes) -> Answer | None:
+        """Answer a whole inference request at once; None where it has to wait for something.
+
+        Args:
+            url: of an inference route, in ASCII.
+            headers: of the request, names in lower case.
+            body: whole.
+        """
         try:
-            platform.keys.admit(scope["headers"], Role.VIEWER)
-            name, version = _model_of(scope["path"])
+            platform = self._platform()
+            platform.keys.admit(headers, Role.VIEWER)
+            found = answer_now(platform, *_read(platform, url.decode("ascii"), headers, body, None))
+        except FactoryError as exc:
+            return _refusal(exc)
+        except Exception:  # noqa: BLE001 - the client is told, and the log
+            return _failure()
+        return None if found is None else _inferred(*found)
+
+    async def _infer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        platform, headers = self._platform(), scope["headers"]
+        try:
+            platform.keys.admit(headers, Role.VIEWER)
             body = await read_body(scope, receive, platform.settings.max_body_bytes)
-            asked = Asked(name, version, scope["headers"], receive)
-            content, length = await run_inference(platform, asked, body)
-            packing = _wanted_packing(scope["headers"])
+            question = _read(platform, scope["path"], headers, body, receive)
+            content, length = await answer_request(platform, *question)
+            answer = await _packed(_inferred(content, length), headers)
         except ClientGoneError:
             return
         except FactoryError as exc:
-            await _send_error(send, exc)
-        except Exception:
-            log.exception("inference failed")
-            message = "This failed here, not on your side; the log of the server tells more."
-            await _send(send, HTTPStatus.INTERNAL_SERVER_ERROR, error_body(message), _headers(JSON))
-        else:
-            headers = _headers(JSON if length is None else OCTETS)
-            if length is not None:
-                headers.append((_HEADER_LENGTH, str(length).encode()))
-            if packing is not None:
-                content = await pack(content, packing)
-                headers.append((b"content-encoding", packing))
-            await _send(send, HTTPStatus.OK, content, headers)
+            answer = _refusal(exc)
+        except Exception:  # noqa: BLE001 - as above
+            answer = _failure()
+        await _send(send, answer)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._platform().keys.admit(scope["headers"], Role.VIEWER)
         except FactoryError as exc:
-            await _send_error(send, exc)
+            await _send(send, _refusal(exc))
         else:
             await self._below(scope, receive, send)
 
 
-def _model_of(path: str) -> tuple[str, str | None]:
+def is_inference(path: str) -> bool:
+    """Return whether a path asks a model, in the Open Inference Protocol or with nested values."""
+    return (path.startswith(_MODELS) and path.endswith(_INFER)) or path == NESTED_PATH
+
+
+def _read(platform: Platform, path: str, headers: Headers, body: bytes, gone: Gone | None) -> _Question:
+    """Return what is asked, and how it is decoded and encoded."""
+    told = read_told(headers)
+    if path == NESTED_PATH:
+        question = read_question(body)
+        signature = platform.engine.models.find(question.model, question.version).signature
+        asked = Asked(question.model, question.version, headers, gone)
+        return asked, told, lambda: decode_inputs(question.inputs, signature), encode_outputs
     name, _, version = path[len(_MODELS) : -len(_INFER)].partition(_VERSIONS)
-    return name, version or None
+    asked = Asked(name, version or None, headers, gone)
+    return asked, told, lambda: decode_request(body, told.get(_HEADER_LENGTH)), encode_answer
 
 
-def _wanted_packing(headers: Headers) -> bytes | None:
-    """Return how the answer is to be packed.
+def _inferred(content: bytes, length: int | None) -> Answer:
+    if length is None:
+        return Answer(HTTPStatus.OK, content, [_JSON])
+    return Answer(HTTPStatus.OK, content, [_OCTETS, (_HEADER_LENGTH, b"%d" % length)])
 
-    Only who names one way alone gets it: most clients name several with every request, and packing would cost them,
-    and us, more than it saves.
+
+async def _packed(answer: Answer, headers: Headers) -> Answer:
+    """Return an answer packed, where the request's headers name one way alone.
+
+    Most clients name several with every request, and packing would cost them, and us, more than it saves.
     """
     for name, value in headers:
-        if name == b"accept-encoding":
-            return value if value in PACKINGS else None
-    return None
+        if name == b"accept-encoding" and value in PACKINGS:
+            content = await pack(answer.content, value)
+            return Answer(answer.status, content, [*answer.headers, (b"content-encoding", value)])
+    return answer
 
 
-def _headers(media_type: str) -> list[tuple[bytes, bytes]]:
-    return [(b"content-type", media_type.encode())]
+def _refusal(error: FactoryError) -> Answer:
+    more = [(name.lower().encode(), value.encode()) for name, value in headers_of(error).items()]
+    return Answer(status_of(error), error_body(str(error)), [_JSON, *more])
 
 
-async def _send_error(send: Send, error: FactoryError) -> None:
-    headers = _headers(JSON)
-    headers += [(name.lower().encode(), value.encode()) for name, value in headers_of(error).items()]
-    await _send(send, status_of(error), error_body(str(error)), headers)
+def _failure() -> Answer:
+    """Return the answer to what failed unexpectedly; called where it is handled."""
+    log.exception("inference failed")
+    message = "This failed here, not on your side; the log of the server tells more."
+    return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, error_body(message), [_JSON])
 
 
-async def _send(send: Send, status: HTTPStatus, content: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    headers.append((b"content-length", str(len(content)).encode()))
-    await send({"type": "http.response.start", "status": status.value, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+async def _send(send: Send, answer: Answer) -> None:
+    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.content))]
+    await send({"type": "http.response.start", "status": int(answer.status), "headers": headers})
+    await send({"type": "http.response.body", "body": answer.content})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from contracts import Array, FactoryError
 
 from .access import Headers
-from .engine import DEFAULT_URGENCY, Gone, Priority, Urgency
+from .engine import DEFAULT_URGENCY, Gone, Priority, ServedModel, Urgency
 from .errors import MalformedError
 from .protocol import HEADER_LENGTH, InferenceRequest, decode_request, encode_answer
 
@@ -44,6 +44,41 @@ class Asked:
     within_s: float | None = None
 
 
+def answer_now(
+    platform: Platform,
+    asked: Asked,
+    told: Mapping[bytes, str],
+    decode: Callable[[], InferenceRequest],
+    encode: Callable[[str, int, Mapping[str, Array], InferenceRequest], _Encoded],
+) -> _Encoded | None:
+    """Answer one request at once, if the run takes no longer than it would to hand it to a thread.
+
+    Takes and gives what :func:`answer_request` does; None where the request has to wait for something.
+
+    Raises:
+        FactoryError: of the kind that tells what is wrong.
+    """
+    engine = platform.engine
+    model = engine.models.find(asked.name, asked.version)
+    if not engine.is_instant(model):
+        return None
+    watch = _Watch(platform, model)
+    try:
+        request = decode()
+        read_urgency(told, request.parameters)  # nothing waits for it here, but it is checked
+        watch.decoded = time.perf_counter()
+        outputs = engine.run_now(model, request.feeds)
+        if outputs is None:
+            return None
+        watch.inferred = time.perf_counter()
+        encoded = encode(asked.name, model.version, outputs, request)
+    except FactoryError:
+        watch.failed()
+        raise
+    watch.answered(model)
+    return encoded
+
+
 async def run_inference(platform: Platform, asked: Asked, body: bytes) -> tuple[bytes, int | None]:
     """Answer one request of the Open Inference Protocol.
 
@@ -58,7 +93,7 @@ async def run_inference(platform: Platform, asked: Asked, body: bytes) -> tuple[
     Raises:
         FactoryError: of the kind that tells what is wrong.
     """
-    told = {name: str(value, "latin-1") for name, value in asked.headers if name in _READ}
+    told = read_told(asked.headers)
     return await answer_request(
         platform, asked, told, lambda: decode_request(body, told.get(_HEADER_LENGTH)), encode_answer
     )
@@ -83,25 +118,46 @@ async def answer_request(
     Raises:
         FactoryError: of the kind that tells what is wrong.
     """
-    model = platform.engine.models.find(asked.name, asked.version)
-    counts = platform.metrics.of_model(model.name)
-    started = time.perf_counter()
+    watch = _Watch(platform, platform.engine.models.find(asked.name, asked.version))
     try:
         request = decode()
         urgency = limit_urgency(read_urgency(told, request.parameters), asked.within_s)
-        decoded = time.perf_counter()
+        watch.decoded = time.perf_counter()
         result = await platform.engine.infer(asked.name, request.feeds, asked.version, urgency=urgency, gone=asked.gone)
-        inferred = time.perf_counter()
+        watch.inferred = time.perf_counter()
         encoded = encode(asked.name, result.model.version, result.outputs, request)
     except FactoryError:
-        counts.failed.inc()
-        model.usage.refused(time.perf_counter() - started)
+        watch.failed()
         raise
-    ended = time.perf_counter()
-    counts.answered.inc()
-    counts.seconds.observe(ended - started)
-    result.model.usage.answered(started, decoded, inferred, ended)
+    watch.answered(result.model)
     return encoded
+
+
+class _Watch:
+    """When a request began and how far it is, counted once it is over."""
+
+    __slots__ = ("_counts", "_model", "_started", "decoded", "inferred")
+
+    def __init__(self, platform: Platform, model: ServedModel) -> None:
+        self._model = model
+        self._counts = platform.metrics.of_model(model.name)
+        self._started = self.decoded = self.inferred = time.perf_counter()
+
+    def failed(self) -> None:
+        self._counts.failed.inc()
+        self._model.usage.refused(time.perf_counter() - self._started)
+
+    def answered(self, model: ServedModel) -> None:
+        """Count an answer, for the version that gave it."""
+        ended = time.perf_counter()
+        self._counts.answered.inc()
+        self._counts.seconds.observe(ended - self._started)
+        model.usage.answered(self._started, self.decoded, self.inferred, ended)
+
+
+def read_told(headers: Headers) -> dict[bytes, str]:
+    """Return those headers that say something about inference."""
+    return {name: str(value, "latin-1") for name, value in headers if name in _READ}
 
 
 def limit_urgency(urgency: Urgency, within_s: float | None) -> Urgency:

@@ -25,6 +25,7 @@ import uvicorn
 
 from contracts import ServiceError
 
+from .direct import DirectProtocol
 from .settings import ServingSettings, TlsSettings
 from .tls import check_tls
 
@@ -92,7 +93,7 @@ def _run_worker(listener: socket.socket, tls: TlsSettings | None) -> None:
         _APPLICATION,  # by name: BentoML reads its environment when it is imported
         factory=True,
         loop="uvloop",
-        http="httptools",
+        http=DirectProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -18,15 +18,15 @@ from contracts import Array, FactoryError, parse_utc, to_ms
 
 from .app import build_app
 from .forecasting import forecast_signs
-from .front import Application, Front
+from .front import NESTED_PATH, Application, Front
+from .nested import decode_inputs
 from .platform import Platform
-from .protocol import decode_tensor
 from .rpc import serve_rpc
 from .settings import read_settings
 from .statuses import status_of
 
 SERVICE_NAME = "cityforge"
-FORECAST_PATH, INFER_PATH, SCHEMA_PATH = "/bentoml/forecast", "/bentoml/infer", "/schema.json"
+FORECAST_PATH, SCHEMA_PATH = "/bentoml/forecast", "/schema.json"
 
 
 class _Holder:
@@ -63,7 +63,7 @@ _app = build_app(_holder.get, lifespan=_holder.run)
 _front: dict[str, Any] = {
     "routes": _app,
     "platform": _holder.get,
-    "passed": (FORECAST_PATH, INFER_PATH, SCHEMA_PATH),
+    "passed": (FORECAST_PATH, NESTED_PATH, SCHEMA_PATH),
 }
 
 
@@ -87,15 +87,13 @@ class CityforgeService:
             document = found[0]
             return document | {"values": document["values"].tolist(), "quantiles": list(document["quantiles"])}
 
-    @bentoml.api(route=INFER_PATH)
+    @bentoml.api(route=NESTED_PATH)
     async def infer(self, model: str, inputs: dict[str, Any], version: str | None = None) -> dict[str, Any]:
         """Ask a model: name → nested values for every input; ``null`` stands for a missing value."""
         with _explained():
             engine = _holder.get().engine
-            signature = engine.models.find(model, version).manifest.signature
-            datatypes = {spec.name: spec.dtype.open_inference_name for spec in signature.inputs}
-            feeds = {name: _tensor(name, datatypes.get(name), values) for name, values in inputs.items()}
-            result = await engine.infer(model, feeds, version)
+            signature = engine.models.find(model, version).signature
+            result = await engine.infer(model, decode_inputs(inputs, signature).feeds, version)
             outputs = {name: _nested(array) for name, array in result.outputs.items()}
             return {"model": model, "version": result.model.version, "outputs": outputs}
 
@@ -129,11 +127,6 @@ def _explained() -> Iterator[None]:
         yield
     except FactoryError as exc:
         raise BentoMLException(str(exc), error_code=status_of(exc)) from exc
-
-
-def _tensor(name: str, datatype: str | None, values: object) -> Array:
-    listed = values if isinstance(values, list) else [values]
-    return decode_tensor(name, datatype, list(np.shape(np.asarray(listed, dtype=object))), listed)
 
 
 def _nested(array: Array) -> object:
