@@ -100,10 +100,10 @@ class DirectProtocol(HttpToolsProtocol):
         return not self.expect_100_continue and _is_plain(self.headers, self._front.longest_body)
 
     def _is_busy(self) -> bool:
-        """Return whether an earlier request of this connection is not answered, or its client reads too slowly."""
+        """Return whether an earlier request is not answered, the client reads too slowly, or the connection closes."""
         cycle = self.cycle
         unanswered = cycle is not None and not cycle.response_complete
-        return unanswered or bool(self.pipeline) or self.flow.write_paused
+        return unanswered or bool(self.pipeline) or self.flow.write_paused or self.transport.is_closing()
 
     def _write(self, answer: Answer) -> None:
         """Write an answer whole, and wait for the next request."""
