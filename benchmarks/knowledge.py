@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.knowledge_past import measure_backtest
+from benchmarks.knowledge_reload import measure_reload
 from contracts import Evidence, EvidenceKind, KnowledgeError, Layer, load_pack
 from knowledge_graph import (
     Beta,
@@ -59,6 +60,7 @@ def main() -> None:
     rules = _water_main()
     result |= _measure_explanations(rules)
     result |= measure_backtest(PACK)
+    result |= measure_reload(PACK)
     result |= {"mutation_score": run_mutations(rules.ruleset).score, "ece_500": _measure_learning()}
     if not arguments.json:
         for key, value in result.items():

@@ -7,7 +7,6 @@ it says nothing about skill.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from contracts import (
     load_pack,
 )
 from early_warning.scoring import Event
-from knowledge_graph import CompiledRules, compile_rules, load_procedures, load_rules
+from knowledge_graph import CompiledRules, RuleBundle, compile_rules
 from operations import Past
 from operations.rule_judgement import judge_rules
 
@@ -36,7 +35,7 @@ _METER = "water_main.flow"
 _HOURS = 365 * 24
 _PLACES = 3000
 _HOUR_MS = 3_600_000
-_START_MS = 1_640_995_200_000  # 2022-01-01
+START_MS = 1_640_995_200_000  # 2022-01-01
 _COMPARED = 400
 _MISSING = 0.01
 _LOW = 90.0
@@ -44,7 +43,8 @@ _LOW = 90.0
 
 def measure_backtest(pack: Path) -> dict[str, Any]:
     """Return how long a year takes with all its figures; sampled cases must be what live assessment says."""
-    rules, tree = _many(pack, _PLACES)
+    bundle, signs, tree = many_places(pack, _PLACES)
+    rules = compile_rules(bundle.load(signs, tree))
     past = _draw_past(rules, np.random.default_rng(5))
     events = _draw_events(rules, past)
     started = time.perf_counter()
@@ -57,7 +57,8 @@ def measure_backtest(pack: Path) -> dict[str, Any]:
     return {"backtest_s": seconds, "backtest_episodes": len(judged.found.episodes)}
 
 
-def _many(pack_folder: Path, count: int) -> tuple[CompiledRules, PlaceTree]:
+def many_places(pack_folder: Path, count: int) -> tuple[RuleBundle, SignCatalogue, PlaceTree]:
+    """Return the pack's rules for a meter at each of many places in fifteen districts."""
     pack = load_pack(pack_folder)
     original = pack.signs[_METER]
     places = [Place(id="city", name=Text(zh="市", en="city"), level=PlaceLevel.CITY)]
@@ -70,19 +71,14 @@ def _many(pack_folder: Path, count: int) -> tuple[CompiledRules, PlaceTree]:
         above = f"district{number % 15}"
         places.append(Place(id=name, name=Text(zh=name, en=name), level=PlaceLevel.STREET, parent=above))
         signs.append(original.model_copy(update={"id": f"flow.{number}", "place": name, "domain": Domain.CONSTRUCTION}))
-    tree = PlaceTree(places)
-    with tempfile.TemporaryDirectory() as folder:
-        for file in pack.rules.glob("*.yaml"):
-            text = file.read_text(encoding="utf-8").replace(f"source: {_METER}", "source: flow")
-            (Path(folder) / file.name).write_text(text, encoding="utf-8")
-        procedures = load_procedures(pack.procedures)
-        ruleset = load_rules(Path(folder), SignCatalogue(signs), tree, procedures, timezone=pack.header.timezone)
-    return compile_rules(ruleset), tree
+    own = RuleBundle.of_folder(pack.header.id, pack.rules, pack.procedures, pack.header.timezone)
+    rules = {name: text.replace(f"source: {_METER}", "source: flow") for name, text in own.rules.items()}
+    return own.model_copy(update={"rules": rules}), SignCatalogue(signs), PlaceTree(places)
 
 
 def _draw_past(rules: CompiledRules, random: np.random.Generator) -> Past:
     hours = np.arange(_HOURS)
-    times = _START_MS + _HOUR_MS * hours
+    times = START_MS + _HOUR_MS * hours
     profile = 102 + 3 * np.sin(2 * np.pi * hours / 24)
     readings, evidence = {}, {}
     bindings = {(b.place, b.sign): b.node for b in rules.bindings if b.use == "exceedance"}
