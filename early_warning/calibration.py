@@ -15,7 +15,7 @@ The state is data beside the model: serving applies the same :func:`calibrate`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -139,39 +139,40 @@ def widths(rows: Quantiles) -> Quantiles:
     return wide
 
 
-def learn_step(
+def learn_steps(
     state: CalibrationState,
-    row: int,
+    rows: Sequence[int],
     quantiles: tuple[float, ...],
     *,
     issued: Quantiles,
     truth: float,
     policy: CalibrationPolicy,
 ) -> CalibrationState:
-    """Return the state after the truth of one row became known.
+    """Return the state after a truth became known that several forecasts had been issued for.
 
     Args:
         state: what was known.
-        row: a step, or :data:`SMALLEST` or :data:`LARGEST`.
+        rows: steps, each once, or :data:`SMALLEST` or :data:`LARGEST`.
         quantiles: probabilities of the quantile axis.
-        issued: the quantiles of that row as they were issued, shape ``(quantile,)``.
+        issued: the quantiles of those rows as they were issued, shape ``(row, quantile)``.
         truth: what came true.
         policy: how far to move.
     """
     offsets, counts = state.offsets.copy(), state.counts.copy()
-    counts[row] += 1
-    step = max(policy.step, policy.first_step / float(np.sqrt(counts[row]))) * max(_narrowing(offsets[row]), _SLOWEST)
+    counts[rows] += 1
+    first_steps = policy.first_step / np.sqrt(counts[rows]).astype(np.float64)
+    steps = np.maximum(policy.step, first_steps) * np.maximum(_narrowing(offsets[rows]), _SLOWEST)
     below = truth <= issued
-    offsets[row] += np.float32(step) * (np.asarray(quantiles, dtype=np.float32) - below)
+    offsets[rows] += steps.astype(np.float32)[:, None] * (np.asarray(quantiles, dtype=np.float32) - below)
     return replace(state, offsets=offsets, counts=counts)
 
 
-def _narrowing(offsets: Quantiles) -> float:
-    """Return how wide the calibrated outermost interval is, in widths of the raw one, at most 1.
+def _narrowing(offsets: Quantiles) -> NDArray[np.float64]:
+    """Return how wide each calibrated outermost interval is, in widths of the raw one, at most 1, shape ``(row,)``.
 
     Steps shrink with it; they do not grow with it, or one wild reading would widen what widens the next step.
     """
-    return min(1.0, 1 + float(offsets[-1] - offsets[0]))
+    return np.minimum(1.0, 1 + (offsets[:, -1] - offsets[:, 0]).astype(np.float64))
 
 
 def learn_tail(state: CalibrationState, row: int, issued: Quantiles, truth: float) -> CalibrationState:

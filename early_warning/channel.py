@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from contracts import Direction, Forecast, ForecastSpec, Quality, Sign
 
 from .anomaly import Scores, accumulate, p_value, score
 from .arrays import pack_array, unpack_array
-from .calibration import LARGEST, SMALLEST, CalibrationState, Quantiles, fitting, issue, learn_step, learn_tail
+from .calibration import LARGEST, SMALLEST, CalibrationState, Quantiles, fitting, issue, learn_steps, learn_tail
 from .history import History
 from .policy import WarningPolicy
 
@@ -20,7 +21,7 @@ MAXIMUM_AHEAD = 100_000
 """Steps that readings may run ahead of the instants decided."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Issued:
     """A calibrated forecast that waits for its truth.
 
@@ -38,6 +39,11 @@ class Issued:
     def horizon(self) -> int:
         """How many steps it covers."""
         return len(self.rows) - 2
+
+    @cached_property
+    def packed(self) -> list[Any]:
+        """It as JSON; it is written at every instant until it is over."""
+        return [self.origin_ms, pack_array(self.rows), self.learnable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,17 +251,21 @@ class Channel:
 
     def _learn_steps(self, step: int, truth: float) -> None:
         assert self.calibration is not None and self.spec is not None  # noqa: S101, PT018 - the caller checked
+        rows, quantiles = [], []
         for issued in self.pending:
             row = step - issued.origin_ms // self.interval_ms - 1
             if issued.learnable and 0 <= row < issued.horizon:
-                self.calibration = learn_step(
-                    self.calibration,
-                    row,
-                    self.spec.quantiles,
-                    issued=issued.rows[row],
-                    truth=truth,
-                    policy=self.policy.calibration,
-                )
+                rows.append(row)
+                quantiles.append(issued.rows[row])
+        if rows:
+            self.calibration = learn_steps(
+                self.calibration,
+                rows,
+                self.spec.quantiles,
+                issued=np.stack(quantiles),
+                truth=truth,
+                policy=self.policy.calibration,
+            )
 
     def _learn_extremes(self, step: int) -> None:
         assert self.calibration is not None and self.spec is not None  # noqa: S101, PT018 - the caller checked
@@ -268,11 +278,11 @@ class Channel:
                 continue
             for row, extreme in ((SMALLEST, float(truths.min())), (LARGEST, float(truths.max()))):
                 learned = learn_tail(self.calibration, row, issued.rows[row], extreme)
-                self.calibration = learn_step(
+                self.calibration = learn_steps(
                     learned,
-                    row,
+                    [row],
                     self.spec.quantiles,
-                    issued=issued.rows[row],
+                    issued=issued.rows[[row]],
                     truth=extreme,
                     policy=self.policy.calibration,
                 )
@@ -313,7 +323,7 @@ class Channel:
         """Return the state as JSON, but for the calibration, which others read too."""
         return {
             "history": self.history.to_json(),
-            "pending": [[issued.origin_ms, pack_array(issued.rows), issued.learnable] for issued in self.pending],
+            "pending": [issued.packed for issued in self.pending],
             "scores": pack_array(self.scores),
             "judged": [self.judged, *self.records],
             "sums": list(self.sums),

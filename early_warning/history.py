@@ -84,8 +84,12 @@ class History:
     def window(self, step: int, count: int) -> NDArray[np.float32]:
         """Return the ``count`` values that end at a step, NaN where missing or masked, shape ``(time,)``."""
         start = step - count + 1
-        shown = [None if k in self.masked else self.get(k) for k in range(start, step + 1)]
-        return np.array(shown, dtype=np.float32)
+        shown = np.full(count, np.nan, dtype=np.float32)
+        low, high = max(start, self.first), min(step + 1, self.first + len(self.values))
+        if low < high:
+            shown[low - start : high - start] = self.values[low - self.first : high - self.first]
+        shown[[k - start for k in self.masked if start <= k <= step]] = np.nan
+        return shown
 
     def trim(self, step: int) -> None:
         """Forget everything before a step."""

@@ -7,6 +7,7 @@ blind no longer holds the others back, clock or no clock.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,10 +42,18 @@ class Watermarks:
     clock_ms: int | None = None
     decided_ms: int | None = None
     started: bool = False
+    _front_ms: int = field(default=0, init=False)
+    _intervals_ms: set[int] = field(default_factory=set, init=False)
+    _queues: dict[tuple[int, int], list[tuple[int, str]]] = field(default_factory=dict, init=False)
+    """Signs heard, those of one blindness and one lateness in a heap by a time they have reached at least."""
 
     def hear(self, sign: Sign, time_ms: int) -> None:
         """Note a reading's event time."""
-        self.newest[sign.id] = max(time_ms, self.newest.get(sign.id, time_ms))
+        if sign.id in self.newest:
+            self.newest[sign.id] = max(time_ms, self.newest[sign.id])
+            self._front_ms = max(time_ms, self._front_ms)
+        else:
+            self._enter(sign, time_ms)
         if self.started:
             return
         interval_ms = sign.interval_s * MS
@@ -62,26 +71,39 @@ class Watermarks:
         self.decided_ms = instant_ms
         self.started = True
 
+    def _enter(self, sign: Sign, time_ms: int) -> None:
+        """Take up a sign that was not heard before."""
+        self._front_ms = max(time_ms, self._front_ms) if self.newest else time_ms
+        self.newest[sign.id] = time_ms
+        self._intervals_ms.add(sign.interval_s * MS)
+        queue = self._queues.setdefault((sign.blind_after_s * MS, sign.lateness_s * MS), [])
+        heapq.heappush(queue, (time_ms, sign.id))
+
     def passed_ms(self) -> int | None:
-        """Return the time that every sign's watermark has passed; None before the first reading."""
+        """Return the time that every sign's watermark has passed; None before the first reading.
+
+        It is asked after every item, so it looks at one sign of each kind and not at all of them.
+        """
         if not self.newest:
             return None
-        front = max(self.newest.values())
-        return min(self._watermark(self.signs[sign], time, front) for sign, time in self.newest.items())
+        return min(self._watermark(queue, *kind) for kind, queue in self._queues.items())
 
-    def _watermark(self, sign: Sign, newest_ms: int, front_ms: int) -> int:
-        heard = max(newest_ms, front_ms - sign.blind_after_s * MS)
+    def _watermark(self, queue: list[tuple[int, str]], blind_ms: int, lateness_ms: int) -> int:
+        """Return the watermark of the hindmost sign of a kind: no other of its kind has a lower one."""
+        while queue[0][0] != (newest_ms := self.newest[queue[0][1]]):
+            heapq.heapreplace(queue, (newest_ms, queue[0][1]))
+        heard = max(queue[0][0], self._front_ms - blind_ms)
         if self.clock_ms is not None:
             heard = max(heard, self.clock_ms)
-        return heard - sign.lateness_s * MS
+        return heard - lateness_ms
 
     def due(self) -> tuple[int, ...]:
         """Return the instants that may be decided now, in order, at most :data:`MAXIMUM_DUE`."""
         passed, decided = self.passed_ms(), self.decided_ms
         if passed is None or decided is None or passed <= decided:
             return ()
-        intervals = {self.signs[sign].interval_s * MS for sign in self.newest}
-        return tuple(instant for instant, _ in zip(_grid(intervals, decided, passed), range(MAXIMUM_DUE), strict=False))
+        grid = _grid(self._intervals_ms, decided, passed)
+        return tuple(instant for instant, _ in zip(grid, range(MAXIMUM_DUE), strict=False))
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON."""
@@ -94,7 +116,10 @@ class Watermarks:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Restore :meth:`to_json`; signs no longer in the catalogue are left out."""
-        self.newest = {sign: int(time) for sign, time in state["newest"].items() if sign in self.signs}
+        self.newest, self._intervals_ms, self._queues = {}, set(), {}
+        for sign, time_ms in state["newest"].items():
+            if sign in self.signs:
+                self._enter(self.signs[sign], int(time_ms))
         self.clock_ms, self.decided_ms, self.started = state["clock_ms"], state["decided_ms"], state["started"]
 
 

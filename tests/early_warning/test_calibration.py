@@ -17,7 +17,7 @@ from early_warning.calibration import (
     CalibrationState,
     fitting,
     issue,
-    learn_step,
+    learn_steps,
     learn_tail,
     with_extremes,
 )
@@ -82,7 +82,7 @@ def test_a_biased_forecaster_keeps_its_promise_in_the_long_run(bias: float, spre
     for truth in truths:
         row = issue(raw, state)[0]
         below += truth <= row
-        state = learn_step(state, 0, QUANTILES, issued=row, truth=float(truth), policy=POLICY)
+        state = learn_steps(state, [0], QUANTILES, issued=row[None], truth=float(truth), policy=POLICY)
     np.testing.assert_allclose(below / truths.size, QUANTILES, atol=0.02)
 
 
@@ -91,7 +91,7 @@ def test_a_truth_moves_its_quantiles_towards_it(truths: list[float]) -> None:
     state, raw = fresh(1), forecast(np.array([NORMAL]))
     for truth in truths:
         row = issue(raw, state)[0]
-        learned = learn_step(state, 0, QUANTILES, issued=row, truth=truth, policy=POLICY)
+        learned = learn_steps(state, [0], QUANTILES, issued=row[None], truth=truth, policy=POLICY)
         moved = learned.offsets[0] - state.offsets[0]
         assert (np.sign(moved) == np.where(truth <= row, -1, 1)).all()
         assert np.array_equal(learned.offsets[1:], state.offsets[1:])
@@ -107,7 +107,7 @@ def test_the_extremes_learn_how_far_steps_move_together() -> None:
         rows = issue(raw, state)
         for row, extreme in ((SMALLEST, truths.min()), (LARGEST, truths.max())):
             state = learn_tail(state, row, rows[row], float(extreme))
-            state = learn_step(state, row, QUANTILES, issued=rows[row], truth=float(extreme), policy=POLICY)
+            state = learn_steps(state, [row], QUANTILES, issued=rows[[row]], truth=float(extreme), policy=POLICY)
         low.append([_told(rows, state, level, Direction.LOW) for level in LEVELS])
         high.append([_told(rows, state, -level, Direction.HIGH) for level in LEVELS])
     smallest = random.standard_normal((200_000, 6)).min(axis=1)
@@ -147,7 +147,7 @@ def test_another_horizon_has_another_probability() -> None:
 
 
 def test_another_model_starts_anew() -> None:
-    learned = learn_step(fresh(), 0, QUANTILES, issued=NORMAL, truth=9.0, policy=POLICY)
+    learned = learn_steps(fresh(), [0], QUANTILES, issued=NORMAL[None], truth=9.0, policy=POLICY)
     same, other = forecast(np.tile(NORMAL, (2, 1))), forecast(np.tile(NORMAL, (2, 1)), version=2)
     assert fitting(learned, same) is learned
     assert not fitting(learned, other).offsets.any()

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts import Domain, Sign, Text
 from early_warning.history import History
 from early_warning.watermarks import Watermarks
 
@@ -87,3 +88,40 @@ def test_an_instant_waits_for_every_sign_that_was_heard(tmp_path: Path) -> None:
     marks.decide(6 * HOUR)
     marks.hear(signs[PUMP], 10 * HOUR)  # the other has been silent for its three intervals: it holds back no longer
     assert marks.due() == (7 * HOUR,)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 400), st.booleans()), max_size=60),
+    st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2), st.integers(1, 4)), min_size=6, max_size=6),
+)
+def test_the_watermark_is_the_least_of_all_signs(
+    heard: list[tuple[int, int, bool]], kinds: list[tuple[int, int, int]]
+) -> None:
+    signs = {
+        f"s{k}": Sign(
+            id=f"s{k}",
+            title=Text(zh="泵", en="pump"),
+            place="city",
+            unit="1",
+            interval_s=interval,
+            source="pumps",
+            domain=Domain.LIVELIHOOD,
+            lateness_s=lateness,
+            stale_after_s=blind,
+        )
+        for k, (interval, lateness, blind) in enumerate(kinds)
+    }
+    marks, newest, clock_ms = Watermarks(signs), {}, None
+    for number, time_s, ticks in heard:
+        if ticks:
+            marks.tick(time_s * 1000)
+            clock_ms = max(clock_ms or 0, time_s * 1000)
+        else:
+            marks.hear(signs[f"s{number}"], time_s * 1000)
+            newest[f"s{number}"] = max(time_s * 1000, newest.get(f"s{number}", 0))
+        least = [
+            max(time_ms, max(newest.values()) - 1000 * signs[name].blind_after_s, clock_ms or 0)
+            - 1000 * signs[name].lateness_s
+            for name, time_ms in newest.items()
+        ]
+        assert marks.passed_ms() == min(least, default=None)
