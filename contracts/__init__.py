@@ -42,6 +42,7 @@ from .errors import (
 )
 from .evidence import Evidence, EvidenceKind
 from .forecasts import Forecast, ForecastSpec, QuantileLevels
+from .hierarchy import HIERARCHY, Hierarchy
 from .inbox import InboxItem, InboxKind, OutboxMessage
 from .packs import Pack, PackHeader, load_pack, read_places, read_rows, read_signs, validation_problems
 from .pictures import MAXIMUM_PIXELS, PictureHeader, check_picture, decode_picture, read_header
@@ -55,6 +56,7 @@ from .tls import ClientTls, verification
 from .trials import TRIAL_REPORT, TRIAL_START, TRIAL_STOP, TrialLimits, TrialPlan, TrialReport
 
 __all__ = [
+    "HIERARCHY",
     "IDENTIFIER",
     "MAXIMUM_PIXELS",
     "NO_TENSORS",
@@ -82,6 +84,7 @@ __all__ = [
     "Forecast",
     "ForecastSpec",
     "GateResult",
+    "Hierarchy",
     "InboxItem",
     "InboxKind",
     "Incident",

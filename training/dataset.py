@@ -9,12 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
-from contracts import DataError, to_ms
+from contracts import DataError, Hierarchy, to_ms
 
 from .disturbance import DisturbanceRule
 from .recipe import Recipe, Window
 from .series import Series
 from .sources import read_series
+from .totals import build_hierarchy, total_series
 from .windows import SeriesBuffer, WindowBatches
 
 
@@ -24,13 +25,15 @@ class Dataset:
 
     Attributes:
         recipe: says what is cut where.
-        series: as measured.
+        series: as measured; where the recipe has a hierarchy, its totals come last.
         rules: one disturbance rule for each series, fitted on its train window; empty when the recipe has none.
+        hierarchy: how the series add up; None where the recipe says nothing of it.
     """
 
     recipe: Recipe
     series: tuple[Series, ...]
     rules: tuple[DisturbanceRule, ...]
+    hierarchy: Hierarchy | None = None
 
     @classmethod
     def read(cls, recipe: Recipe) -> Dataset:
@@ -43,10 +46,18 @@ class Dataset:
 
     @classmethod
     def of(cls, recipe: Recipe, series: Sequence[Series]) -> Dataset:
-        """Take series that are already in memory."""
+        """Take series that are already in memory; totals are added where the recipe has a hierarchy.
+
+        Raises:
+            ConfigurationError: if the recipe's hierarchy does not fit the series.
+        """
+        hierarchy = None
+        if recipe.hierarchy is not None:
+            hierarchy = build_hierarchy(recipe, recipe.hierarchy, series)
+            series = [*series, *total_series(hierarchy, series)]
         threshold, train = recipe.disturbance.threshold, recipe.windows.train
         rules = () if threshold is None else tuple(_fit_rule(one, train, threshold) for one in series)
-        return cls(recipe, tuple(series), rules)
+        return cls(recipe, tuple(series), rules, hierarchy)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from contracts import GateResult, Task, format_utc, to_ms
+from contracts import HIERARCHY, GateResult, Task, format_utc, to_ms
 from gpu import Session, measure_latency, open_session
 from models.forecasting import Forecaster, build_forecaster, export_onnx
 from registry import GateEvidence, GateLimits, ManifestDraft, Registry, Run, Version, judge, relative_error
@@ -23,6 +23,7 @@ from registry import GateEvidence, GateLimits, ManifestDraft, Registry, Run, Ver
 from .auto import AUTO
 from .card import write_card
 from .checkpoint import Checkpoint
+from .coherence import choose_coherence, measure_coherence
 from .dataset import Dataset
 from .evaluation import Predict, RollingForecasts, Scores, roll, score
 from .fitting import Epoch, Progress, fit
@@ -119,6 +120,8 @@ def train(
         forecaster = _fit(dataset, run, None if kept is None else Checkpoint(kept / "fit"), report)
         report("evaluating", 0.7)
         candidate = _prove(forecaster, dataset, Path(scratch))
+        if dataset.hierarchy is not None:
+            dataset = _reconcile(candidate.path, dataset, run)
         _log_candidate(candidate, dataset, forecaster.describe(), run)
         report("registering", 0.9)
         version = _register(candidate, dataset, registry, run, fingerprint)
@@ -212,6 +215,17 @@ def _prove(forecaster: Forecaster, dataset: Dataset, scratch: Path) -> _Candidat
     return _Candidate(path, golden, rolled, scores, tuple(judge(evidence, _limits(recipe))), figures)
 
 
+def _reconcile(path: Path, dataset: Dataset, run: Run) -> Dataset:
+    """Return the dataset with the weights that make its forecasts add up, chosen on the validation window."""
+    predict = predict_with(open_session(path))
+    chosen = choose_coherence(dataset, predict)
+    measured = measure_coherence(dataset, predict, chosen.hierarchy, dataset.recipe.windows.gate)
+    run.log_metrics({f"hierarchy.{name}": value for name, value in measured.items()})
+    run.log_metrics({f"hierarchy.validation.{method}": loss for method, loss in chosen.losses.items()})
+    run.set_tags({"hierarchy.method": chosen.method})
+    return replace(dataset, hierarchy=chosen.hierarchy)
+
+
 def _limits(recipe: Recipe) -> GateLimits:
     low, high = recipe.gates.coverage
     return GateLimits(
@@ -247,6 +261,7 @@ def _register(candidate: _Candidate, dataset: Dataset, registry: Registry, run: 
             "family": recipe.model.family,
             "recipe": recipe.model_dump(mode="json"),
             "data_fingerprint": dataset.fingerprint,
+            **({} if dataset.hierarchy is None else {HIERARCHY: dataset.hierarchy.to_json()}),
         },
         metrics=candidate.figures,
     )

@@ -83,6 +83,18 @@ class DisturbanceSection(Section):
     threshold: float | None = Field(default=None, gt=0)
 
 
+class HierarchySection(Section):
+    """The signs add up: totals over places are forecast too, and all forecasts are reconciled.
+
+    Attributes:
+        places: CSV of the place tree, as in a pack; relative paths are relative to the recipe.
+        signs: CSV of the signs with their places, as in a pack; likewise.
+    """
+
+    places: Path = Path("../places.csv")
+    signs: Path = Path("../signs.csv")
+
+
 class ModelSection(Section):
     """Which family, with which options."""
 
@@ -152,6 +164,7 @@ class Recipe(Section):
         data: source of readings.
         windows: train, validation, gate, report.
         disturbance: hours left out of fitting.
+        hierarchy: which signs add up over which places; None where none do.
         forecast: context, horizon, quantiles, calendar.
         model: family and options.
         fitting: how it is fitted.
@@ -165,6 +178,7 @@ class Recipe(Section):
     data: DataSection
     windows: Windows
     disturbance: DisturbanceSection = DisturbanceSection()
+    hierarchy: HierarchySection | None = None
     forecast: ForecastSection
     model: ModelSection
     fitting: FittingSection = FittingSection()

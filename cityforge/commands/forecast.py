@@ -14,7 +14,7 @@ from cityforge.invocation import Invocation
 from cityforge.workspace import Workspace
 from contracts import ConfigurationError, Problem, PromotionError, ReleaseManifest, Task, parse_utc, to_ms
 from gpu import open_session
-from operations.scoring import PanelContexts, Scorer, Scoring, StoreContexts, aggregate_of, score_signs
+from operations.scoring import PanelContexts, Scorer, Scoring, StoreContexts, aggregate_of, hierarchy_of, score_signs
 from store.panels import Panel, PanelColumns
 
 SHOWN_SKIPS = 5
@@ -37,7 +37,8 @@ def forecast(
 ) -> None:
     """Forecast every sign of the district, or of a file of any size, in one call.
 
-    The champions' raw quantiles are written, one row for each sign and step. Signs that nobody forecasts, or that have
+    The champions' raw quantiles are written, one row for each sign and step; where a model's signs add up over places,
+    their totals as well, and the medians sum. Signs that nobody forecasts, or that have
     too few readings, are counted and named.
 
     [bold]Examples[/bold]
@@ -108,7 +109,8 @@ def open_scorer(workspace: Workspace, manifest: ReleaseManifest) -> Scorer:
     """Open a released forecaster."""
     assert manifest.forecast is not None  # noqa: S101 - the caller checked
     session = open_session(workspace.releases.path(manifest.sha256), threads=2)
-    return Scorer(manifest.name, manifest.version, manifest.forecast, session, aggregate_of(manifest))
+    rest = aggregate_of(manifest), hierarchy_of(manifest)
+    return Scorer(manifest.name, manifest.version, manifest.forecast, session, *rest)
 
 
 def show_scoring(invocation: Invocation, result: Scoring, to: Path) -> None:

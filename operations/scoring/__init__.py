@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from .batch import Scoring, score_signs
 from .contexts import Contexts, PanelContexts, StoreContexts
-from .scorer import Scorer, aggregate_of
+from .scorer import Scorer, aggregate_of, hierarchy_of
 
-__all__ = ["Contexts", "PanelContexts", "Scorer", "Scoring", "StoreContexts", "aggregate_of", "score_signs"]
+__all__ = [
+    "Contexts",
+    "PanelContexts",
+    "Scorer",
+    "Scoring",
+    "StoreContexts",
+    "aggregate_of",
+    "hierarchy_of",
+    "score_signs",
+]

@@ -17,6 +17,7 @@ from store.panels import ForecastWriter
 
 from .contexts import Contexts
 from .scorer import Scorer
+from .together import forecast_together
 
 CONTEXT_BYTES = 256 * 1024**2
 BATCH = 1024
@@ -29,7 +30,7 @@ class Scoring:
     """What came of it.
 
     Attributes:
-        forecast: how many signs each model forecast.
+        forecast: how many signs, and totals of signs that add up, each model forecast.
         skipped: sign → why it was not forecast.
         rows: rows written, one for each sign and step.
     """
@@ -53,7 +54,8 @@ def score_signs(
         contexts: the readings.
         scorers: sign → its forecaster. Signs of the readings that it does not hold are skipped.
         path: Parquet, or CSV where the name ends so.
-        at_ms: event time that all forecasts are made at; None for each sign's newest reading.
+        at_ms: event time that all forecasts are made at; None for each sign's newest reading, and for signs that add up
+            the newest of any of them.
         progress: told how much is done.
 
     Raises:
@@ -77,13 +79,41 @@ def score_signs(
     levels = sorted({level for scorer, _ in groups.values() for level in scorer.spec.quantiles})
     done, total = 0, sum(len(signs) for _, signs in groups.values())
     with ForecastWriter(path, levels) as writer:
-        for scorer, signs in groups.values():
+        for scorer, assigned in groups.values():
+            signs = _score_hierarchy(contexts, scorer, assigned, origins, (writer, result))
+            done += len(assigned) - len(signs)
             for chunk in _chunks(signs, max(1, CONTEXT_BYTES // (4 * scorer.spec.context))):
                 _score_chunk(contexts, scorer, chunk, np.array([origins[one] for one in chunk]), (writer, result))
                 done += len(chunk)
                 report("forecasting", done / total)
         result.rows = writer.rows
     return result
+
+
+def _score_hierarchy(
+    contexts: Contexts,
+    scorer: Scorer,
+    assigned: list[str],
+    origins: Mapping[str, int],
+    target: tuple[ForecastWriter, Scoring],
+) -> list[str]:
+    """Forecast the signs that add up, and their totals; return the signs that are left."""
+    hierarchy = scorer.hierarchy
+    summed = set() if hierarchy is None else set(hierarchy.signs).intersection(assigned)
+    if hierarchy is None or not summed:
+        return assigned
+    writer, result = target
+    origin_ms = max(origins[sign] for sign in summed)
+    joint = forecast_together(contexts, scorer, hierarchy, origin_ms, summed)
+    for node, observed in joint.blind.items():
+        result.skipped[node] = (
+            f"{observed} readings in its context, {scorer.spec.minimum_observed} needed by {scorer.name}; "
+            "sums count it with its usual magnitude"
+        )
+    at_ms = np.full(len(joint.nodes), origin_ms, np.int64)
+    writer.write(joint.nodes, at_ms, scorer.spec, joint.values, model=scorer.name, version=scorer.version)
+    result.forecast[scorer.name] = len(joint.nodes)
+    return [sign for sign in assigned if sign not in summed]
 
 
 def _score_chunk(

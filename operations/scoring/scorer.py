@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts import Array, ForecastSpec, ReleaseManifest, calendar_features
+from contracts import HIERARCHY, Array, ForecastSpec, Hierarchy, ReleaseManifest, calendar_features
 from store.panels import Aggregate
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class Scorer:
         spec: what it needs and gives.
         session: its graph.
         aggregate: what stands for several readings of one of its steps.
+        hierarchy: how its signs add up; None where its release says nothing of it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Scorer:
     spec: ForecastSpec
     session: Session
     aggregate: Aggregate = Aggregate.LAST
+    hierarchy: Hierarchy | None = None
 
     def forecast(self, contexts: NDArray[np.float32], origins_ms: NDArray[np.int64]) -> Array:
         """Return quantiles, shape ``(sign, horizon, quantile)``, of contexts ``(sign, time)``."""
@@ -50,3 +52,13 @@ def aggregate_of(manifest: ReleaseManifest) -> Aggregate:
     data = manifest.metadata.get("recipe", {}).get("data", {})
     said = Aggregate(data.get("aggregate", Aggregate.LAST))
     return Aggregate.LAST if said is Aggregate.STRICT else said
+
+
+def hierarchy_of(manifest: ReleaseManifest) -> Hierarchy | None:
+    """Return how the signs of a release add up; None where it says nothing of it.
+
+    Raises:
+        DataError: if what it says cannot be read.
+    """
+    document = manifest.metadata.get(HIERARCHY)
+    return None if document is None else Hierarchy.from_json(document)

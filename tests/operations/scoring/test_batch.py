@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from benchmarks.drawn_panels import HOUR_MS, START_MS, draw_values, sign_names, write_drawn_panel
 from benchmarks.peaks import run_watched
-from contracts import DataError
+from contracts import DataError, Hierarchy, PlaceLevel
 from gpu import open_session
 from operations.scoring import PanelContexts, Scorer, StoreContexts, score_signs
 from operations.scoring import batch as batch_module
@@ -97,3 +98,27 @@ def test_memory_does_not_grow_with_the_length_of_the_panel(tmp_path: Path) -> No
         assert rows == 300 * HORIZON
     grown_mib = 300 * (40_000 - 5_000) * 20 / 2**20  # what the further rows would take in memory: 200 MiB
     assert peaks[40_000] - peaks[5_000] < 0.6 * grown_mib
+
+
+def test_signs_that_add_up_are_written_with_their_totals(tmp_path: Path) -> None:
+    signs, blind = sign_names(6), sign_names(6)[5]
+    write_drawn_panel(tmp_path / "p.parquet", 5, 60, seed=2)
+    members = np.array([[True] * 6, [True] * 3 + [False] * 3])
+    hierarchy = Hierarchy(
+        tuple(signs),
+        ("sum.city", "sum.street"),
+        (PlaceLevel.CITY, PlaceLevel.STREET),
+        members,
+        np.full(6, 7.0),
+        np.array([1.0] * 6 + [6.0, 3.0]),
+    )
+    one = replace(scorer(), hierarchy=hierarchy)
+    contexts = PanelContexts(Panel(tmp_path / "p.parquet"))
+    result = score_signs(contexts, dict.fromkeys(signs, one), tmp_path / "f.parquet")
+    assert result.forecast == {"mean": 7}
+    assert list(result.skipped) == [blind]
+    assert "usual magnitude" in result.skipped[blind]
+    medians = pq.read_table(tmp_path / "f.parquet").to_pandas().pivot_table("q0.5", "time", "sign", observed=True)
+    assert medians.shape == (HORIZON, 7)
+    np.testing.assert_allclose(medians["sum.street"], medians[signs[:3]].sum(axis=1), rtol=1e-5)
+    assert (medians["sum.city"] > medians[signs[:5]].sum(axis=1)).all()  # the blind one counts as well
