@@ -103,6 +103,9 @@ COMMANDS: dict[str, Entry] = {
             "check": Entry("Check rules, every problem at once.", "cityforge.commands.rules:check"),
             "test": Entry("Run the tests that rules carry.", "cityforge.commands.rules:run_tests"),
             "backtest": Entry("Judge rules by the past.", "cityforge.commands.rules_backtest:backtest"),
+            "audit": Entry("Draw quiet cases to look at.", "cityforge.commands.rules_audit:audit"),
+            "learn": Entry("Propose numbers that verdicts speak for.", "cityforge.commands.rules_learn:learn"),
+            "veterans": Entry("Score veterans by seed questions.", "cityforge.commands.rules_veterans:veterans"),
             "register": Entry(
                 "Register rules as a version, judged by gates.", "cityforge.commands.rules_register:register"
             ),

@@ -100,6 +100,39 @@ def backtest_rules(
     return found
 
 
+def sweep_states(
+    rules: CompiledRules, risk: str, past: Past, steps: NDArray[np.intp], columns: NDArray[np.intp]
+) -> tuple[dict[str, NDArray[np.int8]], dict[str, Floats]]:
+    """Return what was said of some cases of a rule.
+
+    Args:
+        rules: compiled.
+        risk: id of the rule.
+        past: what was known.
+        steps: instant of each case, shape ``(cases,)``.
+        columns: place of each case, shape ``(cases,)``.
+
+    Returns:
+        Entry → -1 nothing, 0 not so, 1 so; and entry that a model brings → what it brought, NaN for nothing.
+    """
+    one = _Risk(rules, risk, past, 1.0)
+    places = one.sweep.places
+    said = {name: np.full(steps.size, -1, np.int8) for name in one.rule.conditions}
+    for start in range(0, past.times_ms.size, BLOCK):
+        part = slice(start, min(start + BLOCK, past.times_ms.size))
+        one.advance(part)
+        inside = np.flatnonzero((steps >= part.start) & (steps < part.stop))
+        for name, states in said.items():
+            states[inside] = one.swept.said[name][steps[inside] - start, columns[inside]]
+    evidence = {}
+    for name in one.rule.brought:
+        series = [past.evidence.get((one.rule.node(name), places[column])) for column in columns.tolist()]
+        evidence[name] = np.array(
+            [np.nan if told is None else told[step] for told, step in zip(series, steps.tolist(), strict=True)]
+        )
+    return said, evidence
+
+
 def _decide(desk: Desk, risks: Sequence[_Risk], order: Mapping[str, int], step: int, time_ms: int) -> None:
     """Pass every case that can matter by the desk, in the order that the engine would."""
     cases = [
