@@ -110,6 +110,7 @@ COMMANDS: dict[str, Entry] = {
                 "Register rules as a version, judged by gates.", "cityforge.commands.rules_register:register"
             ),
             "fmt": Entry("Write rules in canonical form.", "cityforge.commands.rules_format:fmt"),
+            "interview": Entry("Ask a veteran and write the rule.", "cityforge.commands.rules_interview:interview"),
             "schema": Entry("JSON Schema for editors.", "cityforge.commands.rules_format:schema"),
         },
     ),

@@ -13,10 +13,12 @@ from .exchange import read_dmn, read_sheet, write_dmn, write_sheet
 from .facts import Fact
 from .formatting import format_document
 from .graphs import rule_graph, write_graphml
-from .interview import Interview, Question
+from .interview import Interview
+from .interview_draft import Written
+from .interview_words import Question
 from .junction import JunctionTree, Posterior
 from .learning import Beta, LinkCounts, Verdicts
-from .loading import CheckReport, check, load_procedures, load_rules
+from .loading import CheckReport, check, check_text, load_procedures, load_rules
 from .mutations import Mutant, MutationReport, run_mutations
 from .network import Network
 from .ruleset import Rule, RuleSet
@@ -35,6 +37,7 @@ from .trials import TestReport, TestResult, play, run_rule_tests
 
 __all__ = [
     "Interview",
+    "Written",
     "NextCheck",
     "Question",
     "rule_graph",
@@ -64,6 +67,7 @@ __all__ = [
     "TestResult",
     "Verdicts",
     "check",
+    "check_text",
     "play",
     "format_document",
     "PROCEDURE_SCHEMA",

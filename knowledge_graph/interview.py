@@ -1,205 +1,321 @@
-"""An interview that asks a veteran in frequencies and writes the rule file. It reads and prints nothing itself."""
+"""An interview that asks a veteran in frequencies and writes the rule file. It reads and prints nothing itself.
+
+What is asked next depends on what was said: signs, causes and inhibitors are asked for until there are no more. What
+would make a rule that the check refuses, or that warns without end, is asked again at once.
+"""
 
 from __future__ import annotations
 
-import io
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruamel.yaml import YAML
+from contracts import Language, Level, PlaceTree, Procedure, Sign, SignCatalogue, Text
 
-from contracts import IDENTIFIER, Language, Procedure, SignCatalogue, Text
+from . import interview_words as words
+from .interview_draft import Draft, Written, write_rule
+from .interview_words import Question
+from .trials import MAXIMUM_STEPS
 
-from .quantities import parse_duration, parse_quantity
-
-_FREQUENCY_EN = re.compile(r"\s*(\d+)\s*(?:of|/|out of)\s*(\d+)\s*")
-_FREQUENCY_ZH = re.compile(r"\s*(\d+)\s*[次天夜场个]?\s*[里中内有，,]+\s*(\d+)\s*[次天夜场个]?\s*")
-_COMPARISON = re.compile(r"\s*(<=|>=|<|>)\s*(\S.*?)\s*")
-_STEP = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One question.
-
-    Attributes:
-        key: what it is about.
-        text: as it is asked.
-        example: an answer that would do.
-    """
-
-    key: str
-    text: Text
-    example: str
-
-
-QUESTIONS = (
-    Question("id", Text(zh="这条风险的编号？", en="What is the id of this risk?"), "flood.underpass"),
-    Question("title", Text(zh="它叫什么？", en="What do people call it?"), "下立交积水"),
-    Question("owner", Text(zh="哪个部门牵头？", en="Which department leads?"), "水务部门"),
-    Question("expert", Text(zh="您的代号？", en="Who says so (your code)?"), "veteran-01"),
-    Question("source", Text(zh="看哪个体征？", en="Which sign do you look at?"), "water_main.flow"),
-    Question("when", Text(zh="什么时候算异常？", en="When is it out of order?"), "< 95 l/s"),
-    Question(
-        "seen",
-        Text(zh="十次这样的事件，有几次能看到这个异常？", en="Of ten such events, in how many is this seen?"),
-        "9 of 10 / 10次里9次",
-    ),
-    Question(
-        "otherwise",
-        Text(zh="没有事件的一千次里，有几次也会看到？", en="Of a thousand quiet cases, in how many is it seen?"),
-        "1 of 1000 / 1000次里1次",
-    ),
-    Question(
-        "leak",
-        Text(zh="平时多少次里会发生一次？", en="How often does the event come at all, within the horizon?"),
-        "1 of 500 / 500次里1次",
-    ),
-    Question("horizon", Text(zh="预警看多远？", en="How far ahead does it count?"), "6h"),
-    Question(
-        "bar",
-        Text(zh="出动一次的代价，占放过一次损失的几分之几？", en="What does acting cost, against missing one?"),
-        "1 of 10 / 10里1",
-    ),
-    Question("do", Text(zh="用哪个处置流程？", en="Which procedure?"), "SOP-WM-01"),
-)
+MAXIMUM_SIGNS, MAXIMUM_CAUSES = 16, 16
+_LEVELS = (Level.YELLOW, Level.ORANGE, Level.RED)
+_LARGEST = 1e12
+Script = Generator[Question, Any, None]
 
 
 @dataclass(slots=True)
 class Interview:
-    """A dialogue: ask :attr:`question`, hand the words to :meth:`answer`, until there is no question left.
+    """Asks one question after another; an answer that was not understood is asked again.
 
     Attributes:
         signs: the signs that may be named.
         procedures: the procedures that may be named.
         language: what complaints are written in.
+        taken: ids of rules that there are already.
     """
 
     signs: SignCatalogue
     procedures: Mapping[str, Procedure]
     language: Language = Language.ZH
-    _answers: dict[str, Any] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
+    _answers: list[str] = field(default_factory=list)
+    _draft: Draft = field(default_factory=Draft)
+    _script: Script | None = None
+    _question: Question | None = None
+
+    def __post_init__(self) -> None:
+        self._replay([])
 
     @property
     def question(self) -> Question | None:
         """The next question, or None when all is said."""
-        return next((question for question in QUESTIONS if question.key not in self._answers), None)
+        return self._question
 
-    def answer(self, words: str) -> str | None:
+    def answer(self, said: str) -> str | None:
         """Take an answer; return what is wrong with it, or None if it was understood."""
-        question = self.question
-        if question is None:
+        if self._question is None:
             return Text(zh="已经问完了。", en="All has been asked.").in_language(self.language)
         try:
-            self._answers[question.key] = self._readers().get(question.key, _plain)(words.strip())
-        except ValueError as exc:
-            told = Text(zh=f"没听懂：{exc}。例如：{question.example}", en=f"{exc}. For example: {question.example}")
+            self._take(said.strip())
+        except words.Complaint as exc:
+            example = self._question.example
+            told = Text(zh=f"{exc.text.zh}。例如：{example}", en=f"{exc.text.en}. For example: {example}")
             return told.in_language(self.language)
         return None
 
-    def rule(self) -> str:
-        """Return the rule file.
+    def back(self) -> None:
+        """Take the last answer back, so that its question is asked again."""
+        self._replay(self._answers[:-1])
+
+    def write(self, places: PlaceTree, *, timezone: str = "Asia/Shanghai") -> Written:
+        """Return the rule file in canonical form, with tests that it passes.
+
+        Args:
+            places: where rules may apply.
+            timezone: IANA name of the local time.
 
         Raises:
             ValueError: if questions are still open.
+            ConfigurationError: if the check refuses what was said; every problem is listed.
         """
-        if self.question is not None:
-            message = f"the question {self.question.key!r} is still open"
+        if self._question is not None:
+            message = f"the question {self._question.key!r} is still open"
             raise ValueError(message)
-        said = self._answers
-        operator, quantity, threshold = said["when"]
-        inside = threshold + (1 if ">" in operator else -1) * max(abs(threshold), 1.0) * _STEP
-        outside = 2 * threshold - inside
-        edge = "expect" if "=" in operator else "expect_not"
-        sign = {"source": said["source"], operator: quantity, "seen": said["seen"], "otherwise": said["otherwise"]}
-        words = {
-            "id": said["id"],
-            "version": 1,
-            "title": {"zh": said["title"], "en": said["title"]},
-            "owner": said["owner"],
-            "expert": said["expert"],
-            "status": "trial",
-            "signs": {"sign": sign},
-            "risk": "risk",
-            "leak": said["leak"],
-            "horizon": said["horizon"],
-            "levels": {"yellow": {"cost": said["bar"]["yes"], "loss": said["bar"]["of"]}},
-            "do": said["do"],
-            "tests": [
-                {"given": {"sign": inside}, "expect": "fact.sign"},
-                {"given": {"sign": outside}, "expect_not": "fact.sign"},
-                {"given": {"sign": threshold}, edge: "fact.sign", "kind": "boundary"},
-            ],
-        }
-        buffer = io.StringIO()
-        writer = YAML()
-        writer.allow_unicode = True
-        writer.dump(words, buffer)
-        return buffer.getvalue()
+        return write_rule(self._draft, self.signs, places, self.procedures, timezone=timezone)
 
-    def _readers(self) -> dict[str, Callable[[str], Any]]:
-        return {
-            "id": _identifier,
-            "source": self._sign,
-            "when": self._comparison,
-            "seen": _inner_frequency,
-            "otherwise": _inner_frequency,
-            "leak": _inner_frequency,
-            "bar": _inner_frequency,
-            "horizon": _duration,
-            "do": self._procedure,
-        }
+    def _replay(self, answers: list[str]) -> None:
+        self._answers, self._draft = [], Draft()
+        self._script = self._ask()
+        self._question = next(self._script)
+        for said in answers:
+            self._take(said)
 
-    def _sign(self, words: str) -> str:
-        if words not in self.signs:
-            message = f"{words!r} is no sign; known: {', '.join(sign.id for sign in list(self.signs)[:5])}"
-            raise ValueError(message)
-        return words
+    def _take(self, said: str) -> None:
+        question, script = self._question, self._script
+        if question is None or script is None:
+            raise AssertionError  # the caller asked for a question first
+        value = None if question.optional and said in words.NOTHING else question.read(said)
+        self._answers.append(said)
+        try:
+            self._question = script.send(value)
+        except StopIteration:
+            self._question = None
 
-    def _procedure(self, words: str) -> str:
-        if words not in self.procedures:
-            message = f"{words!r} is no procedure; known: {', '.join(list(self.procedures)[:5])}"
-            raise ValueError(message)
-        return words
+    def _ask(self) -> Script:
+        """Ask everything in order; each answer comes back read."""
+        rule = self._draft.rule
+        rule["id"] = yield words.RULE_ID.reading(self._new_id)
+        rule["version"] = 1
+        zh = yield words.TITLE_ZH
+        en = yield words.TITLE_EN
+        rule["title"] = {"zh": zh, "en": en or zh}
+        rule["owner"] = yield words.OWNER
+        rule["expert"] = yield words.EXPERT
+        rule["status"] = "trial"
+        yield from self._ask_signs()
+        rule["risk"] = "risk"
+        rule["horizon"] = yield words.HORIZON
+        rule["leak"] = yield words.LEAK
+        yield from self._ask_causes()
+        yield from self._ask_inhibitors()
+        yield from self._ask_levels()
+        rule["do"] = yield words.PROCEDURE.reading(self._procedure)
 
-    def _comparison(self, words: str) -> tuple[str, str, float]:
-        match = _COMPARISON.fullmatch(words)
-        if match is None:
-            message = f"{words!r} compares with nothing"
-            raise ValueError(message)
-        return match[1], match[2], parse_quantity(match[2], self.signs[self._answers["source"]].unit)
+    def _ask_signs(self) -> Script:
+        signs = self._draft.signs
+        while len(signs) < MAXIMUM_SIGNS:
+            first = words.SOURCE if not signs else words.NEXT_SOURCE
+            source = yield first.reading(self._source)
+            if source is None:
+                return
+            operator, quantity, threshold = yield words.WHEN.reading(self._comparison(source))
+            name = _free_name(f"{source.rpartition('.')[2]}_{'high' if '>' in operator else 'low'}", signs)
+            entry: dict[str, Any] = {"source": source, operator: quantity}
+            hold_ms, hold = yield words.HOLD.reading(self._hold(source))
+            if hold_ms:
+                entry["for"] = hold
+            entry["seen"] = yield words.SEEN
+            entry["otherwise"] = yield words.OTHERWISE.reading(_rarer(entry["seen"]))
+            cited = yield words.LAW
+            if cited is not None:
+                entry["law"] = f"law_{name}"
+                self._draft.laws[entry["law"]] = {"level": "red", "cite": cited}
+            self._draft.add_condition(name, entry, operator, threshold, hold_ms)
+
+    def _ask_causes(self) -> Script:
+        causes = self._draft.causes
+        while len(causes) < MAXIMUM_CAUSES:
+            title = yield words.CAUSE if not causes else words.NEXT_CAUSE
+            if title is None:
+                return
+            name = _free_name(f"cause_{len(causes) + 1}", self._draft.signs)
+            share = yield words.BRINGS.reading(self._above_leak)
+            source = yield words.CAUSE_SIGN.reading(self._source)
+            if source is not None:
+                operator, quantity, threshold = yield words.CAUSE_WHEN.reading(self._comparison(source))
+                if (yield words.CAUSE_AHEAD):
+                    self._draft.add_forecast(name, source, operator, quantity)
+                else:
+                    self._draft.add_condition(name, {"source": source, operator: quantity}, operator, threshold)
+            prior = yield words.CAUSE_PRIOR
+            causes[name] = {**share, "prior": prior, "title": {"zh": title, "en": title}}
+
+    def _ask_inhibitors(self) -> Script:
+        inhibits = self._draft.inhibits
+        while len(inhibits) < MAXIMUM_CAUSES:
+            title = yield words.INHIBITOR if not inhibits else words.NEXT_INHIBITOR
+            if title is None:
+                return
+            name = _free_name(f"inhibitor_{len(inhibits) + 1}", self._draft.signs)
+            stops = yield words.STOPS
+            source = yield words.INHIBITOR_SIGN.reading(self._source)
+            if source is not None:
+                operator, quantity, threshold = yield words.INHIBITOR_WHEN.reading(
+                    self._comparison(source, soothes=True)
+                )
+                entry = {"source": source, operator: quantity}
+                self._draft.add_condition(name, entry, operator, threshold, soothes=True)
+            prior = yield words.INHIBITOR_PRIOR
+            titles = {"zh": title, "en": title}
+            inhibits[name] = {"stops": stops["yes"], "of": stops["of"], "prior": prior, "title": titles}
+
+    def _ask_levels(self) -> Script:
+        lowest = self._draft.usual_probability()
+        reason = words.Complaint(
+            zh=f"什么都不知道时它就有 {lowest:.2%} 的可能，这一级会一直响",
+            en=f"while nothing is known the risk has {lowest:.2%}: this level would never end",
+        )
+        for level in _LEVELS:
+            bar = yield words.BARS[level].reading(_above(lowest, reason))
+            if bar is None:
+                return
+            self._draft.levels[str(level)] = {"cost": bar["yes"], "loss": bar["of"]}
+            lowest = bar["yes"] / bar["of"]
+            reason = words.Complaint(
+                zh=f"更重的一级要大于 {lowest:.3g}", en=f"a graver level must take more than {lowest:.3g}"
+            )
+
+    def _new_id(self, said: str) -> str:
+        found = words.identifier(said)
+        if found in self.taken:
+            raise words.Complaint(zh=f"编号 {found} 已经有了", en=f"the id {found!r} is taken")
+        return found
+
+    def _signs_of(self, source: str) -> list[Sign]:
+        return [self.signs[source]] if source in self.signs else [s for s in self.signs if s.dimension == source]
+
+    def _source(self, said: str) -> str:
+        found = self._signs_of(said) if said else []
+        if not found:
+            known = ", ".join(sign.id for sign in list(self.signs)[:8])
+            raise words.Complaint(zh=f"没有“{said}”这个体征，有：{known}", en=f"{said!r} is no sign; known: {known}")
+        at = [sign.place for sign in found]
+        if len({sign.unit for sign in found}) > 1 or len(set(at)) < len(at):
+            raise words.Complaint(
+                zh=f"“{said}”在一处有几个体征，或单位不同，请说其中一个：{found[0].id}",
+                en=f"several signs of {said!r} stand at one place or differ in their unit; name one: {found[0].id}",
+            )
+        if not self._draft.meets(at):
+            raise words.Complaint(
+                zh=f"“{said}”和前面的体征没有共同的地点",
+                en=f"{said!r} is measured nowhere that the signs before are measured",
+            )
+        interval_ms = min(sign.interval_s for sign in found) * 1000
+        if self._draft.minutes * 60_000 // interval_ms >= MAXIMUM_STEPS:
+            raise words.Complaint(
+                zh=f"“{said}”读数太密，和前面那么长的持续时间配在一起无法试算",
+                en=f"{said!r} is read too often to be tested beside how long another sign must last",
+            )
+        self._draft.intervals_ms[said] = interval_ms
+        self._draft.narrow(at)
+        return said
+
+    def _procedure(self, said: str) -> str:
+        if said not in self.procedures:
+            known = ", ".join(list(self.procedures)[:8])
+            raise words.Complaint(
+                zh=f"没有“{said}”这个流程，有：{known}", en=f"{said!r} is no procedure; known: {known}"
+            )
+        return said
+
+    def _comparison(self, source: str, *, soothes: bool = False) -> words.Reader:
+        found = self._signs_of(source)
+        low = min((-math.inf if sign.minimum is None else sign.minimum for sign in found), default=-math.inf)
+        high = max((math.inf if sign.maximum is None else sign.maximum for sign in found), default=math.inf)
+
+        def read(said: str) -> tuple[str, str | float, float]:
+            operator, quantity = words.comparison(said)
+            value = words.quantity(quantity, found[0].unit)
+            inside = (
+                low < value < high
+                or (value == low and operator in {">", "<="})
+                or (value == high and operator in {"<", ">="})
+            )
+            if not inside or abs(value) > _LARGEST:
+                limits = f"{low:g}..{high:g} {found[0].unit}"
+                raise words.Complaint(
+                    zh=f"“{said}”超出能测到的范围 {limits}", en=f"{said!r} lies outside what can be measured, {limits}"
+                )
+            if not soothes and self._draft.quiet_beside(source, operator, value) is None:
+                raise words.Complaint(
+                    zh=f"“{said}”和前面说的合在一起，{source} 怎么测都算异常",
+                    en=f"with {said!r} and what was said before, {source} would be out of order whatever is measured",
+                )
+            return operator, (value if re.fullmatch(r"[-+0-9.eE]+", quantity) else quantity), value
+
+        return read
+
+    def _hold(self, source: str) -> words.Reader:
+        shortest_ms = min(self._draft.intervals_ms.values())
+
+        def read(said: str) -> tuple[int, str]:
+            hold_ms, written = words.hold(said)
+            if hold_ms // shortest_ms >= MAXIMUM_STEPS - 1:
+                raise words.Complaint(
+                    zh=f"“{said}”要 {MAXIMUM_STEPS} 次以上读数，无法试算",
+                    en=f"{said!r} is more than {MAXIMUM_STEPS} readings of {source} or of another sign here",
+                )
+            return hold_ms, written
+
+        return read
+
+    def _above_leak(self, said: str) -> dict[str, int]:
+        share, leak = words.frequency(said), self._draft.rule["leak"]
+        if share["yes"] / share["of"] <= leak["yes"] / leak["of"]:
+            raise words.Complaint(
+                zh=f"这不比没有任何原因时更常见（{leak['of']} 次里 {leak['yes']} 次）",
+                en=f"that is no more often than without any cause ({leak['yes']} of {leak['of']})",
+            )
+        return share
 
 
-def _plain(words: str) -> str:
-    if not words or len(words) > 100 or not words.isprintable():  # noqa: PLR2004 - a short name
-        message = "a short text is needed"
-        raise ValueError(message)
-    return words
+def _above(lowest: float, reason: words.Complaint) -> words.Reader:
+    def read(said: str) -> dict[str, int]:
+        bar = words.frequency(said)
+        if bar["yes"] / bar["of"] <= lowest:
+            raise reason
+        return bar
+
+    return read
 
 
-def _identifier(words: str) -> str:
-    if re.fullmatch(IDENTIFIER, words) is None:
-        message = f"{words!r} is no id; use letters, digits, dots and underscores"
-        raise ValueError(message)
-    return words
+def _rarer(seen: Mapping[str, int]) -> words.Reader:
+    def read(said: str) -> dict[str, int]:
+        share = words.frequency(said)
+        if share["yes"] / share["of"] >= seen["yes"] / seen["of"]:
+            raise words.Complaint(
+                zh=f"没有事件时应当比有事件时（{seen['of']} 次里 {seen['yes']} 次）少见，否则它说明不了什么",
+                en=f"a sign must be seen less often without the event than with it ({seen['yes']} of {seen['of']})",
+            )
+        return share
+
+    return read
 
 
-def _duration(words: str) -> str:
-    if parse_duration(words) == 0:
-        message = "the horizon must be longer than nothing"
-        raise ValueError(message)
-    return words
-
-
-def _inner_frequency(words: str) -> dict[str, int]:
-    english, chinese = _FREQUENCY_EN.fullmatch(words), _FREQUENCY_ZH.fullmatch(words)
-    if english is None and chinese is None:
-        message = f"{words!r} is no frequency"
-        raise ValueError(message)
-    yes, of = (english[1], english[2]) if english else (chinese[2], chinese[1]) if chinese else ("", "")
-    if not 0 < int(yes) < int(of):
-        message = f"{words!r} must lie between none and all"
-        raise ValueError(message)
-    return {"yes": int(yes), "of": int(of)}
+def _free_name(wanted: str, taken: Mapping[str, Any]) -> str:
+    name = re.sub(r"[^A-Za-z0-9_]", "_", wanted)[:40]
+    name = name if name[:1].isalpha() else f"sign_{name}"[:40]
+    names = [name, *(f"{name}_{number}" for number in range(2, MAXIMUM_SIGNS + 2 * MAXIMUM_CAUSES + 2))]
+    return next(free for free in names if free not in taken)

@@ -14,7 +14,7 @@ from contracts import ConfigurationError, PlaceTree, Problem, Procedure, SignCat
 
 from .authoring import RuleWords, Status, StepsWords
 from .checks import advise, verify
-from .documents import Document, Location, read_document
+from .documents import Document, Location, parse_document, read_document
 from .resolving import Surroundings, resolve_rule
 from .ruleset import Rule, RuleSet
 from .thresholds import read_thresholds
@@ -131,17 +131,43 @@ def _rule_files(folder: Path, problems: list[Problem]) -> list[Path]:
     return paths
 
 
+def check_text(
+    name: str,
+    text: str,
+    signs: SignCatalogue,
+    places: PlaceTree,
+    procedures: Mapping[str, Procedure],
+    *,
+    timezone: str = "Asia/Shanghai",
+) -> CheckReport:
+    """Check one rule that stands in no file yet; nothing is raised for what it says."""
+    problems: list[Problem] = []
+    advice: list[Problem] = []
+    document = parse_document(name, text, problems)
+    rule = (
+        None
+        if document is None
+        else _read_rule(document, None, Surroundings(signs, places, procedures), problems, advice)
+    )
+    ruleset = RuleSet((rule,), signs, places, dict(procedures), timezone) if rule is not None and not problems else None
+    return CheckReport(ruleset, tuple(problems), tuple(advice))
+
+
 def _load_rule(path: Path, surroundings: Surroundings, problems: list[Problem], advice: list[Problem]) -> Rule | None:
     document = read_document(path, problems)
-    if document is None:
-        return None
+    return None if document is None else _read_rule(document, path, surroundings, problems, advice)
+
+
+def _read_rule(
+    document: Document, path: Path | None, surroundings: Surroundings, problems: list[Problem], advice: list[Problem]
+) -> Rule | None:
     if not isinstance(document.data, dict):
         problems.append(Problem(document.where(()), "is no mapping.", "Begin with 'id: ' and the id of the risk."))
         return None
     words = _validate(RuleWords, document, (), problems)
     if words is None:
         return None
-    thresholds = read_thresholds(path.with_suffix(".csv"), words, problems)
+    thresholds = [] if path is None else read_thresholds(path.with_suffix(".csv"), words, problems)
     before = len(problems)
     rule = resolve_rule(words, document, surroundings, thresholds, problems)
     if rule is not None:

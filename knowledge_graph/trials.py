@@ -18,7 +18,8 @@ from .ruleset import Rule, RuleSet
 _START_MS = to_ms(datetime(2026, 7, 1, 4, tzinfo=UTC))  # noon in Shanghai, within the season of most rules
 DURATIONS = {"minutes": 60_000, "hours": 3_600_000, "days": 86_400_000}
 _DEFAULT_STEP_MS = 60_000
-_MAXIMUM_STEPS = 5000
+MAXIMUM_STEPS = 20_000
+"""Readings of one entry that a test may play: a fortnight of minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def _reached(assessment: Assessment) -> set[str]:
 def _watch(compiled: CompiledRules, rule: Rule, place: str, given: Mapping[str, Any]) -> tuple[Sequence[Fact], int]:
     """Play the given readings: lists one value per interval, single values for as long as the test says."""
     series = {name: value for name, value in given.items() if _is_reading(rule, place, name)}
-    step_ms = _step_ms(compiled, rule, place)
+    step_ms = _step_ms(compiled, rule, place, series)
     steps = _steps(given, series, step_ms)
     start_ms = _START_MS if "at" not in given else int(given["at"])
     memory: dict[str, Any] = {}
@@ -166,20 +167,19 @@ def _at(listed: Any, step: int) -> float | None:
 def _steps(given: Mapping[str, Any], series: Mapping[str, Any], step_ms: int) -> int:
     lengths = [len(value) for value in series.values() if isinstance(value, list)]
     held_ms = sum(float(given[word]) * factor for word, factor in DURATIONS.items() if word in given)
-    steps = max(lengths) if lengths else int(held_ms // step_ms) + 1
-    if steps > _MAXIMUM_STEPS:
-        message = f"the test runs {steps} steps, more than {_MAXIMUM_STEPS}"
+    steps = max(lengths) if lengths else held_ms // step_ms + 1
+    if not 1 <= steps <= MAXIMUM_STEPS:
+        message = f"the test runs {steps:g} steps, outside 1 to {MAXIMUM_STEPS}"
         raise ValueError(message)
-    return steps
+    return int(steps)
 
 
-def _step_ms(compiled: CompiledRules, rule: Rule, place: str) -> int:
-    intervals = [
-        compiled.ruleset.signs[rule.signs[place, name]].interval_s * 1000
-        for name in (*rule.conditions, *rule.words.signs)
-        if (place, name) in rule.signs and _is_reading(rule, place, name)
-    ]
-    return min(intervals, default=_DEFAULT_STEP_MS)
+def _step_ms(compiled: CompiledRules, rule: Rule, place: str, series: Mapping[str, Any]) -> int:
+    """Return the shortest interval of the signs that the test reads; of all the rule's signs if it reads none."""
+    read = [name for name in series if (place, name) in rule.signs]
+    names = read or [name for name in rule.words.signs if _is_reading(rule, place, name)]
+    signs = [rule.signs[place, name] for name in names if (place, name) in rule.signs]
+    return min((compiled.ruleset.signs[sign].interval_s * 1000 for sign in signs), default=_DEFAULT_STEP_MS)
 
 
 def _evidence(rule: Rule, place: str, given: Mapping[str, Any], time_ms: int) -> Sequence[Evidence]:
