@@ -33,6 +33,7 @@ from .schema import (
 )
 from .sweep import RuleSweep, Swept
 from .tables import DecisionTable, HitPolicy, make_table
+from .tracing import Step, trace_backward, trace_forward
 from .trials import TestReport, TestResult, play, run_rule_tests
 
 __all__ = [
@@ -85,6 +86,9 @@ __all__ = [
     "read_sheet",
     "run_mutations",
     "run_rule_tests",
+    "Step",
+    "trace_backward",
+    "trace_forward",
     "write_dmn",
     "write_sheet",
 ]
