@@ -50,7 +50,7 @@ test: setup system ## The tests, without the slow ones
 	$(BIN)/python -m pytest -m "not slow and not gpu" -q
 
 .PHONY: test-all
-test-all: setup system ## All tests that this machine can run
+test-all: setup system judges ## All tests that this machine can run
 	$(BIN)/python -m pytest -m "not gpu" -q
 
 .PHONY: lint
@@ -98,6 +98,11 @@ peers-serving: setup ## Environments with the peers of `python -m benchmarks.ser
 	$(BIN)/uv pip install --python .venv-peers-serving/bin/python 'bentoml>=1.4.39,<1.5' 'litserve>=0.2' 'ray[serve]>=2.50' \
 		'mlflow>=3.17' onnx onnxruntime uvicorn uvloop httptools orjson
 	$(BIN)/uv pip install --python .venv-peers-mlserver/bin/python 'mlserver>=1.7' onnxruntime
+
+.PHONY: judges
+judges: setup ## An environment with clients of others that the slow tests let judge: KServe's
+	@test -x .venv-judges/bin/python || $(PYTHON) -m venv .venv-judges
+	$(BIN)/uv pip install --quiet --python .venv-judges/bin/python 'kserve>=0.21,<0.22'
 
 .PHONY: serve
 serve: setup ## Serve the champions and run the warning runtime
