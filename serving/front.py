@@ -21,7 +21,7 @@ from .errors import ClientGoneError
 from .inference import Asked, answer_now, answer_request, read_told
 from .nested import decode_inputs, encode_outputs, read_question
 from .platform import Platform
-from .protocol import HEADER_LENGTH, InferenceRequest, decode_request, encode_answer
+from .protocol import HEADER_LENGTH, InferenceRequest, decode_raw, decode_request, encode_answer
 from .settings import Role
 from .statuses import headers_of, status_of
 
@@ -32,6 +32,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 _MODELS, _INFER, _VERSIONS = "/v2/models/", "/infer", "/versions/"
 NESTED_PATH = "/bentoml/infer"
 _HEADER_LENGTH = HEADER_LENGTH.encode()
+_NO_JSON = "0"
 _Encoded = tuple[bytes, int | None]
 _Question = tuple[
     Asked,
@@ -153,7 +154,11 @@ def _read(platform: Platform, path: str, headers: Headers, body: bytes, gone: Go
         return asked, told, lambda: decode_inputs(question.inputs, signature), encode_outputs
     name, _, version = path[len(_MODELS) : -len(_INFER)].partition(_VERSIONS)
     asked = Asked(name, version or None, headers, gone)
-    return asked, told, lambda: decode_request(body, told.get(_HEADER_LENGTH)), encode_answer
+    length = told.get(_HEADER_LENGTH)
+    if length == _NO_JSON:
+        signature = platform.engine.models.find(name, asked.version).signature
+        return asked, told, lambda: decode_raw(body, signature), encode_answer
+    return asked, told, lambda: decode_request(body, length), encode_answer
 
 
 def _inferred(content: bytes, length: int | None) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .metadata import MAXIMUM_BATCH, describe_model, describe_server, model_config
-from .rest import HEADER_LENGTH, InferenceRequest, decode_request, encode_answer, read_json
+from .rest import HEADER_LENGTH, InferenceRequest, decode_raw, decode_request, encode_answer, read_json
 from .statistics import describe_usage
 from .tensors import decode_tensor, dtype_of, encode_values
 
@@ -11,6 +11,7 @@ __all__ = [
     "HEADER_LENGTH",
     "MAXIMUM_BATCH",
     "InferenceRequest",
+    "decode_raw",
     "decode_request",
     "decode_tensor",
     "describe_model",

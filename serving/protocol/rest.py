@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from contracts import Array, TensorError
+from contracts import Array, Signature, TensorError
 from serving.errors import MalformedError
 
 from .tensors import datatype_name, decode_tensor, encode_values
@@ -93,6 +94,28 @@ def decode_request(body: bytes, header_length: str | None = None) -> InferenceRe
     if "outputs" in document:
         request.outputs = _decode_outputs(document["outputs"], raw=request.raw)
     return request
+
+
+def decode_raw(body: bytes, signature: Signature) -> InferenceRequest:
+    """Decode a request that is a model's only input, raw, with no JSON before it; the answer will be raw too.
+
+    Args:
+        body: the tensor's bytes; the length of its one free axis follows from theirs.
+        signature: of the model that is asked.
+
+    Raises:
+        MalformedError: if the model takes several inputs, or one with several free axes.
+        TensorError: if the bytes do not fit.
+    """
+    spec = signature.inputs[0]
+    if len(signature.inputs) > 1 or list(spec.shape).count(None) > 1:
+        message = f"This model's inputs need JSON to describe them; tell its length by {HEADER_LENGTH!r}."
+        raise MalformedError(message)
+    row_bytes = spec.dtype.numpy.itemsize * math.prod(size for size in spec.shape if size is not None)
+    rows = len(body) // row_bytes if row_bytes else 0
+    sizes = [rows if size is None else size for size in spec.shape]
+    array = decode_tensor(spec.name, spec.dtype.open_inference_name, sizes, memoryview(body))
+    return InferenceRequest({spec.name: array}, raw=True)
 
 
 def encode_answer(

@@ -8,7 +8,6 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from serving.answers import JSON, OCTETS, answer
-from serving.errors import NotFoundError
 from serving.inference import Asked, run_inference
 from serving.model_control import index_models, load_model, unload_model
 from serving.protocol import HEADER_LENGTH, MAXIMUM_BATCH, describe_model, describe_server, describe_usage, model_config
@@ -129,11 +128,8 @@ async def _unload(call: Call) -> Response:
 
 
 async def _model_ready(call: Call) -> Response:
-    name, wanted = call.path["name"], call.path.get("version")
-    try:
-        ready = call.platform.engine.models.is_model_ready(name, wanted)
-    except NotFoundError:
-        ready = False
+    name = call.path["name"]
+    ready = call.platform.engine.models.is_model_ready(name, call.path.get("version"))
     return answer({"name": name, "ready": ready}, 200 if ready else 503)
 
 

@@ -9,29 +9,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from contracts import DType
 from serving import Role
 from serving.engine import Priority, Urgency
 from serving.errors import MalformedError
 from serving.inference import read_urgency
 
-from .city import City, doubler
-from .running import KEYS, Server, free_port, run_server, settings_of
+from .running import KEYS, Server
 
 ROWS = 2000
 BODY = {"inputs": [{"name": "x", "shape": [ROWS, 4], "datatype": "FP32", "data": [1.0] * (ROWS * 4)}]}
 PATH = "/v2/models/slow/infer"
-
-
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory):
-    folder = tmp_path_factory.mktemp("slow")
-    city = City(folder)
-    content, declared = doubler(DType.FLOAT32, cost=20)
-    city.promote(city.release("slow", 1, content, declared))
-    with run_server(settings_of(city.store_url, city.releases_url, free_port(), threads=1), folder / "log") as server:
-        yield server
-    city.close()
 
 
 @pytest.mark.parametrize(
