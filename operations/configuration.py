@@ -29,7 +29,7 @@ def configure(
     store: Store,
     packs: Sequence[Path],
     policy: WarningPolicy | None = None,
-    released: Mapping[str, bytes] | None = None,
+    rules: Mapping[str, CompiledRules] | None = None,
 ) -> WarningConfiguration:
     """Return what the engine is told.
 
@@ -37,7 +37,7 @@ def configure(
         store: signs, places, assignments and champions.
         packs: folders whose rules apply.
         policy: the engine's choices; None for what the packs say.
-        released: id of a pack → the bundle of rules that stands for its folder, as :func:`released_rules` finds them.
+        rules: compiled, by the id of their pack; None for those in the packs' folders.
 
     Raises:
         ConfigurationError: listing what is wrong in packs, rules or policy.
@@ -46,7 +46,7 @@ def configure(
     return WarningConfiguration(
         signs=signs,
         places=places,
-        rules=compile_packs(packs, signs, places, released),
+        rules=compile_packs(packs, signs, places) if rules is None else rules,
         assignments=assign(store),
         policy=policy or read_policy(packs),
     )
@@ -55,7 +55,17 @@ def configure(
 def compile_packs(
     packs: Iterable[Path], signs: SignCatalogue, places: PlaceTree, released: Mapping[str, bytes] | None = None
 ) -> dict[str, CompiledRules]:
-    """Return the compiled rules of every pack that has some, by the pack's id: promoted ones, else its folder's."""
+    """Return the compiled rules of every pack that has some, by the pack's id: promoted ones, else its folder's.
+
+    Args:
+        packs: folders.
+        signs: that rules may refer to.
+        places: that rules may apply to.
+        released: id of a pack → the bundle that stands for its folder, as :func:`released_rules` finds them.
+
+    Raises:
+        ConfigurationError: listing what is wrong in packs or rules.
+    """
     compiled = {}
     for folder in packs:
         pack = load_pack(folder)

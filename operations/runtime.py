@@ -14,6 +14,7 @@ from typing import Any
 
 from contracts import FactoryError, PlaceTree, SignCatalogue, Task
 from early_warning import Outcome, WarningEngine
+from knowledge_graph import CompiledRules
 from store import RuntimeCommit, Store
 
 from .configuration import compile_packs, configure, released_rules
@@ -68,6 +69,7 @@ class Runtime:
         self._committed = 0
         self._decided_ms: int | None = None
         self._refused: str | None = None
+        self._rules: Mapping[str, CompiledRules] = {}
 
     def run(self) -> None:
         """Acquire the shard, work until asked to stop, release it."""
@@ -96,8 +98,8 @@ class Runtime:
 
     def _configure(self, state: Mapping[str, Any]) -> None:
         self._ledger_head = self._store.ledger.last_sequence()
-        released = released_rules(self._store, self._settings.releases_url)
-        configuration = configure(self._store, self._settings.packs, self._settings.policy, released)
+        self._rules = self._compile_rules()
+        configuration = configure(self._store, self._settings.packs, self._settings.policy, self._rules)
         self._engine = WarningEngine(configuration, state)
         models = sorted({assignment.model for assignment in configuration.assignments.values()})
         logger.info("Forecasters: %s; signs: %d", ", ".join(models) or "none", len(configuration.signs))
@@ -145,20 +147,27 @@ class Runtime:
             self._configure({key: value for key, value in loaded.state.items() if key != STATUS_KEY})
 
     def _reload_rules(self) -> None:
-        """Go on with the rules that the ledger names; those that cannot be used leave the present ones in force."""
-        started = time.perf_counter()
+        started, before = time.perf_counter(), self._rules
+        self._rules = self._compile_rules()
+        if self._rules is not before:
+            self._engine.replace_rules(self._rules)
+            logger.info("Other rules are in force after %.3f s", time.perf_counter() - started)
+
+    def _compile_rules(self) -> Mapping[str, CompiledRules]:
+        """Return the rules that the ledger names; those that cannot be used leave the ones in force, if there are."""
         settings = self._settings
         signs, places = SignCatalogue(self._store.signs.all()), PlaceTree(self._store.places.all())
         try:
             released = released_rules(self._store, settings.releases_url)
             rules = compile_packs(settings.packs, signs, places, released)
         except FactoryError as exc:
+            if not self._rules:
+                raise
             self._refused = str(exc)
             logger.error("The promoted rules are not in force, those before them are: %s", exc)  # noqa: TRY400
-            return
+            return self._rules
         self._refused = None
-        self._engine.replace_rules(rules)
-        logger.info("Other rules are in force after %.3f s", time.perf_counter() - started)
+        return rules
 
     def _commit(self, outcome: Outcome) -> None:
         now = now_ms()

@@ -8,13 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from contracts import NO_TENSORS, Action, ConfigurationError, Episode, ReleaseManifest, Status, Task, load_pack
+from contracts import (
+    NO_TENSORS,
+    Action,
+    ConfigurationError,
+    Episode,
+    PlaceTree,
+    ReleaseManifest,
+    SignCatalogue,
+    Status,
+    Task,
+    load_pack,
+)
 from knowledge_graph import RuleBundle
-from operations import RuntimeSettings, configure, released_rules, runtime_status
+from operations import RuntimeSettings, compile_packs, configure, released_rules, runtime_status
 from store import EpisodeFilter, ReleaseStore, Store
 from tests.early_warning.worlds import PUMP, START_MS, stream
 
 from .conftest import Site
+from .conftest import manifest as site_manifest
 from .test_runtime import caught_up, running, wait_until
 
 LAW = "pump.supply_loss.dry_main"
@@ -91,7 +103,10 @@ def test_broken_rules_change_nothing_and_are_told(site: Site, settings: RuntimeS
         site.feed(items[:16])
         wait_until(lambda: decided(site.store, 7), raised)
         promote(site.store, releases, bundle(site, '"<": 5 furlongs'), 2)
-        site.feed(items[16:])
+        site.feed(items[16:20])
+        wait_until(lambda: decided(site.store, 9), raised)
+        site.store.ledger.append(Action.PROMOTE, site_manifest(2), "test")  # a model: everything is configured anew
+        site.feed(items[20:])
         wait_until(lambda: caught_up(site.store), raised)
     (fired,) = laws(site.store)
     assert fired.opened_at.timestamp() * 1000 == START_MS + 10 * HOUR_MS
@@ -124,7 +139,9 @@ def test_promoted_rules_need_the_releases_address(site: Site, releases: str) -> 
     with pytest.raises(ConfigurationError, match="releases_url"):
         released_rules(site.store, None)
     released = released_rules(site.store, releases)
-    rules = configure(site.store, site.settings.packs, released=released).rules["test.pump"]
+    signs, places = SignCatalogue(site.store.signs.all()), PlaceTree(site.store.places.all())
+    compiled = compile_packs(site.settings.packs, signs, places, released)
+    rules = configure(site.store, site.settings.packs, rules=compiled).rules["test.pump"]
     assert rules.templates["pump.supply_loss"].rule.conditions["dry"].hold_ms == 6 * HOUR_MS
     assert site.store.ledger.champions().keys() == {"pumps"}
     assert site.store.ledger.rule_sets().keys() == {"test.pump.rules"}
