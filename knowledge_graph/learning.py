@@ -53,6 +53,9 @@ class Verdicts:
     def weights(self) -> NDArray[np.float64]:
         """Return each case's weight: inverse probability, shared among the cases of its event.
 
+        Weights far apart say less than their sum: together they count as Kish's effective number of events
+        (Kish 1965), never as more, so that a few audits that stand for thousands do not silence the expert.
+
         Raises:
             DataError: if a case was looked at with a probability outside (0, 1].
         """
@@ -60,7 +63,11 @@ class Verdicts:
             message = "Each case needs a probability within (0, 1] of having been looked at. Set it to 1 for a warning."
             raise DataError(message)
         _, index, sizes = np.unique(self.storm, return_inverse=True, return_counts=True)
-        return np.asarray(1 / self.looked / sizes[index])
+        weights = np.asarray(1 / self.looked / sizes[index])
+        events = np.bincount(index, weights)
+        if not events.size:
+            return weights
+        return weights * min(1.0, float(events.sum() / (events**2).sum()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ proposal says what it would have been worth on cases it had not seen.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +31,12 @@ class Cases:
     Attributes:
         times_ms: instants, shape ``(cases,)``.
         verdicts: what was there and what came.
+        seen: indicator → -1 nothing said, 0 not seen, 1 seen, shape ``(cases,)``.
     """
 
     times_ms: NDArray[np.int64]
     verdicts: Verdicts
+    seen: Mapping[str, NDArray[np.int8]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,21 @@ class CountChange:
     """One frequency that verdicts move.
 
     Attributes:
-        name: of the cause; ``leak`` for the leak.
+        where: in the rule file: ``("leak",)``, ``("causes", "rain")``, ``("signs", "gauge", "seen")``.
         before: share as the file says it.
         yes: proposed, in the file's own reading.
         of: proposed.
     """
 
-    name: str
+    where: Location
     before: float
     yes: float
     of: float
+
+    @property
+    def name(self) -> str:
+        """What people call it: ``leak``, ``rain``, ``gauge.seen``."""
+        return ".".join(str(part) for part in self.where[1:]) or str(self.where[0])
 
     @property
     def after(self) -> float:
@@ -70,7 +77,7 @@ class Proposal:
         storms: how many events they belong to.
         until: local day of the last case, ``YYYY-MM-DD``.
         changes: of its frequencies.
-        brier_before: weighted mean squared error of the veteran's numbers on months not yet seen.
+        brier_before: weighted mean squared error of the veteran's causes and leak on months not yet seen.
         brier_after: that of the numbers learned until then.
     """
 
@@ -88,9 +95,8 @@ class Proposal:
         found: dict[Location, float | str] = {}
         basis = f"{self.cases} verdicts until {self.until}"
         for one in self.changes:
-            where: Location = ("leak",) if one.name == LEAK else ("causes", one.name)
-            found[(*where, "yes")], found[(*where, "of")] = one.yes, one.of
-            found[(*where, "basis")] = f"{basis}; before {one.before:.4g}"
+            found[(*one.where, "yes")], found[(*one.where, "of")] = one.yes, one.of
+            found[(*one.where, "basis")] = f"{basis}; before {one.before:.4g}"
         return found
 
 
@@ -147,7 +153,7 @@ def propose(rule: Rule, cases: Cases, memory: float = 0.8) -> Proposal:
         cases=count,
         storms=len(set(cases.verdicts.storm.tolist())),
         until=f"{from_ms(int(cases.times_ms.max())):%Y-%m-%d}",
-        changes=tuple(_changes(rule, counts)),
+        changes=(*_changes(rule, counts), *_indicators(rule, cases, months, memory)),
         brier_before=float(before / weight),
         brier_after=float(after / weight),
     )
@@ -155,12 +161,30 @@ def propose(rule: Rule, cases: Cases, memory: float = 0.8) -> Proposal:
 
 def _changes(rule: Rule, counts: LinkCounts) -> list[CountChange]:
     leak = counts.believed(LEAK)
-    found = [CountChange(LEAK, rule.words.leak.rate, _rounded(leak.yes), _rounded(leak.yes + leak.no))]
+    found = [CountChange((LEAK,), rule.words.leak.rate, _rounded(leak.yes), _rounded(leak.yes + leak.no))]
     for name, cause in rule.words.causes.items():
         own = counts.believed(name)
         share = 1 - (1 - own.mean) * (1 - leak.mean) if cause.reading == "compound" else own.mean
         total = own.yes + own.no
-        found.append(CountChange(name, cause.rate, _rounded(share * total), _rounded(total)))
+        found.append(CountChange(("causes", name), cause.rate, _rounded(share * total), _rounded(total)))
+    return found
+
+
+def _indicators(rule: Rule, cases: Cases, months: NDArray[np.str_], memory: float) -> list[CountChange]:
+    """Return how often each indicator is seen with the risk and without it: counts, fading month by month."""
+    found = []
+    for name, states in cases.seen.items():
+        entry = rule.words.signs[name]
+        for key, stated, came in (("seen", entry.seen, True), ("otherwise", entry.otherwise, False)):
+            if stated is None:
+                continue
+            added = np.zeros(2)
+            for month in sorted(set(months)):
+                part, own = _select(cases.verdicts, months == month), states[months == month]
+                weights = np.where(part.came == came, part.weights(), 0.0)
+                added = memory * added + [weights[own == 1].sum(), weights[own == 0].sum()]
+            yes, of = stated.yes + float(added[0]), stated.of + float(added.sum())
+            found.append(CountChange(("signs", name, key), stated.rate, _rounded(yes), _rounded(of)))
     return found
 
 

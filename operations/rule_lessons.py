@@ -147,7 +147,12 @@ def gather_cases(rules: CompiledRules, risk: str, past: Past, judged: Iterable[J
         np.array([case.looked for case in kept], np.float64),
         np.array([storms[case.storm] for case in kept], np.int64),
     )
-    return Cases(np.array([case.time_ms for case in kept], np.int64), verdicts)
+    seen = {
+        name: said[name][~stopped]
+        for name, entry in rule.words.signs.items()
+        if name in said and entry.seen is not None and entry.of in (None, rule.words.risk)
+    }
+    return Cases(np.array([case.time_ms for case in kept], np.int64), verdicts, seen)
 
 
 def _present(

@@ -61,6 +61,16 @@ def test_one_storm_counts_once() -> None:
     assert EXPERT.learn(many).rates() == pytest.approx(EXPERT.learn(one).rates())
 
 
+def test_a_few_audits_count_as_few_however_many_cases_they_stand_for() -> None:
+    nothing = {"rain": np.zeros(20), "gate": np.zeros(20)}
+    audits = Verdicts(nothing, np.zeros(20, bool), np.full(20, 0.01), np.arange(20))
+    assert audits.weights().sum() == pytest.approx(20)
+    mixed = Verdicts(nothing, np.zeros(20, bool), np.array([1.0] * 10 + [0.01] * 10), np.arange(20))
+    weights = mixed.weights()
+    assert weights[10] / weights[0] == pytest.approx(100)
+    assert 10 < weights.sum() < 11
+
+
 def test_what_was_seen_fades_toward_the_expert() -> None:
     counts = EXPERT.learn(draw(5000, 6))
     away = abs(counts.rates()["rain"] - 0.6)

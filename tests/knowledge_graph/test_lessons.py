@@ -51,8 +51,29 @@ def test_a_drift_is_followed_and_pays_on_months_not_yet_seen(tmp_path: Path) -> 
     assert proposal.brier_after < proposal.brier_before
     assert (proposal.cases, proposal.storms) == (900, 900)
     edits = proposal.edits()
-    assert edits["causes", "gate", "yes"] / edits["causes", "gate", "of"] == pytest.approx(after["gate"])
+    assert float(edits["causes", "gate", "yes"]) / float(edits["causes", "gate", "of"]) == pytest.approx(after["gate"])
     assert str(edits["leak", "basis"]).startswith("900 verdicts until 20")
+
+
+def test_indicators_learn_how_often_they_are_seen(tmp_path: Path) -> None:
+    own = compiled(
+        tmp_path,
+        rule_text(
+            'wet: {source: flow, "<": 40}\n'
+            'gauge: {source: depth, ">": 50, seen: {yes: 5, of: 10}, otherwise: {yes: 1, of: 10}}',
+            body=BODY,
+        ),
+    ).ruleset.rules[0]
+    cases = drawn(900, {"wet": 0.6, "gate": 0.4, LEAK: 0.03})
+    random = np.random.default_rng(3)
+    came = cases.verdicts.came
+    seen = (random.random(came.size) < np.where(came, 0.9, 0.02)).astype(np.int8)
+    seen[random.random(came.size) < 0.2] = -1
+    proposal = propose(own, Cases(cases.times_ms, cases.verdicts, {"gauge": seen}), memory=1.0)
+    after = {one.name: one.after for one in proposal.changes}
+    assert after["gauge.seen"] == pytest.approx(0.9, abs=0.06)
+    assert after["gauge.otherwise"] == pytest.approx(0.02, abs=0.02)
+    assert ("signs", "gauge", "seen", "yes") in proposal.edits()
 
 
 def test_what_was_learned_fades_toward_the_veterans_numbers(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_from_audits_to_a_reviewable_proposal(cityforge: Command, project: Path)
     )
     assert learned.code == 0, learned.err
     (proposal,) = learned.data["proposals"]
-    leak = next(change for change in proposal["changes"] if change["name"] == "leak")
+    leak = next(change for change in proposal["changes"] if change["where"] == ["leak"])
     assert 0.02 < leak["yes"] / leak["of"] < 0.08
     assert proposal["brier_after"] < proposal["brier_before"]
     assert (pack / "rules" / "supply.yaml").read_text(encoding="utf-8") == before
