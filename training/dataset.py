@@ -11,6 +11,7 @@ import numpy as np
 
 from contracts import DataError, Hierarchy, to_ms
 
+from .covariates import Covariates
 from .disturbance import DisturbanceRule
 from .recipe import Recipe, Window
 from .series import Series
@@ -28,12 +29,14 @@ class Dataset:
         series: as measured; where the recipe has a hierarchy, its totals come last.
         rules: one disturbance rule for each series, fitted on its train window; empty when the recipe has none.
         hierarchy: how the series add up; None where the recipe says nothing of it.
+        covariates: what is known beside the readings; None where the recipe has none.
     """
 
     recipe: Recipe
     series: tuple[Series, ...]
     rules: tuple[DisturbanceRule, ...]
     hierarchy: Hierarchy | None = None
+    covariates: Covariates | None = None
 
     @classmethod
     def read(cls, recipe: Recipe) -> Dataset:
@@ -50,6 +53,7 @@ class Dataset:
 
         Raises:
             ConfigurationError: if the recipe's hierarchy does not fit the series.
+            DataError: if its covariates do not.
         """
         hierarchy = None
         if recipe.hierarchy is not None:
@@ -57,17 +61,20 @@ class Dataset:
             series = [*series, *total_series(hierarchy, series)]
         threshold, train = recipe.disturbance.threshold, recipe.windows.train
         rules = () if threshold is None else tuple(_fit_rule(one, train, threshold) for one in series)
-        return cls(recipe, tuple(series), rules, hierarchy)
+        return cls(recipe, tuple(series), rules, hierarchy, Covariates.read(recipe, series))
 
     @cached_property
     def fingerprint(self) -> str:
-        """The sha256 of all series."""
-        return hashlib.sha256("".join(one.fingerprint() for one in self.series).encode()).hexdigest()
+        """The sha256 of all series and covariates."""
+        digest = hashlib.sha256("".join(one.fingerprint() for one in self.series).encode())
+        if self.covariates is not None:
+            digest.update(self.covariates.fingerprint().encode())
+        return digest.hexdigest()
 
     @cached_property
     def measured(self) -> SeriesBuffer:
         """Readings as measured: what a running model sees."""
-        return SeriesBuffer(self.series, self.recipe.spec)
+        return SeriesBuffer(self.series, self.recipe.spec, self.covariates)
 
     @cached_property
     def undisturbed(self) -> SeriesBuffer:
@@ -75,7 +82,7 @@ class Dataset:
         if not self.rules:
             return self.measured
         kept = [rule.leave_out(one) for rule, one in zip(self.rules, self.series, strict=True)]
-        return SeriesBuffer(kept, self.recipe.spec)
+        return SeriesBuffer(kept, self.recipe.spec, self.covariates)
 
     def train(self, batch_size: int = 1024) -> WindowBatches:
         """Windows for fitting, disturbed hours left out of contexts and targets.

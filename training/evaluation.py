@@ -94,9 +94,7 @@ def roll(predict: Predict, windows: WindowBatches, season: int) -> RollingForeca
     spec, parts = windows.spec, []
     for batch, calm in zip(windows, windows.calm_contexts(), strict=True):
         context, actual = batch.context.numpy(), batch.target.numpy().copy()
-        feeds = {"context": np.ascontiguousarray(context)}
-        if batch.calendar is not None:
-            feeds["calendar"] = batch.calendar.numpy()
+        feeds = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in batch.inputs.items()}
         too_few = np.isfinite(context).sum(1) < spec.minimum_observed
         actual[too_few] = np.nan
         last = np.repeat(_carried(context)[:, -1:], spec.horizon, 1)

@@ -30,6 +30,7 @@ Progress = Callable[[str, float], None]
 """Called with what is being done and how much of it is done, in [0, 1]."""
 
 MAXIMUM_GRADIENT_NORM = 1.0
+_PREPARED_WINDOWS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ class _Descent:
         self, train: Windows, validation: Windows, progress: Progress, checkpoint: Checkpoint | None
     ) -> list[Epoch]:
         """Descend until the validation loss no longer falls, and keep the best epoch."""
+        self.forecaster.prepare(train.thinned(_PREPARED_WINDOWS, self.settings.seed))
         if checkpoint is not None:
             self._restore(checkpoint)
         while len(self.epochs) < self.settings.epochs and not self._is_stale():

@@ -246,10 +246,7 @@ def _parity_feeds(dataset: Dataset) -> dict[str, NDArray[np.float32]]:
     context = batch.context.numpy().copy()
     struck = np.random.default_rng(0).random(context.shape) < _MISSING_SHARE
     context[struck] = np.nan
-    feeds = {"context": context}
-    if batch.calendar is not None:
-        feeds["calendar"] = batch.calendar.numpy()
-    return feeds
+    return {name: tensor.numpy() for name, tensor in batch.inputs.items()} | {"context": context}
 
 
 def _register(candidate: _Candidate, dataset: Dataset, registry: Registry, run: Run, fingerprint: str) -> Version:
@@ -262,6 +259,7 @@ def _register(candidate: _Candidate, dataset: Dataset, registry: Registry, run: 
             "recipe": recipe.model_dump(mode="json"),
             "data_fingerprint": dataset.fingerprint,
             **({} if dataset.hierarchy is None else {HIERARCHY: dataset.hierarchy.to_json()}),
+            **({} if dataset.covariates is None else {"covariates": dataset.covariates.to_json()}),
         },
         metrics=candidate.figures,
     )

@@ -95,6 +95,31 @@ class HierarchySection(Section):
     signs: Path = Path("../signs.csv")
 
 
+class CovariateFile(Section):
+    """Covariates in a file.
+
+    Attributes:
+        path: the file; relative paths are relative to the recipe.
+        names: its columns that the model takes, in this order.
+    """
+
+    path: Path
+    names: tuple[str, ...] = Field(min_length=1)
+
+
+class CovariateSection(Section):
+    """What is known beside the readings.
+
+    Attributes:
+        known: known ahead of every step, such as planned closures: Parquet or CSV with a column ``time``, and one
+            ``sign`` where signs differ.
+        static: by sign, such as lanes of a road: CSV with a column ``sign``.
+    """
+
+    known: CovariateFile | None = None
+    static: CovariateFile | None = None
+
+
 class ModelSection(Section):
     """Which family, with which options."""
 
@@ -165,6 +190,7 @@ class Recipe(Section):
         windows: train, validation, gate, report.
         disturbance: hours left out of fitting.
         hierarchy: which signs add up over which places; None where none do.
+        covariates: what is known beside the readings; None for nothing.
         forecast: context, horizon, quantiles, calendar.
         model: family and options.
         fitting: how it is fitted.
@@ -179,6 +205,7 @@ class Recipe(Section):
     windows: Windows
     disturbance: DisturbanceSection = DisturbanceSection()
     hierarchy: HierarchySection | None = None
+    covariates: CovariateSection | None = None
     forecast: ForecastSection
     model: ModelSection
     fitting: FittingSection = FittingSection()
@@ -188,9 +215,14 @@ class Recipe(Section):
 
     @property
     def spec(self) -> ForecastSpec:
-        """The forecast's spec, with interval and unit of the data."""
+        """The forecast's spec, with interval and unit of the data and the names of the covariates."""
+        beside = self.covariates or CovariateSection()
         return ForecastSpec(
-            interval_s=self.data.interval_s, unit=self.data.unit, **self.forecast.model_dump(exclude_none=True)
+            interval_s=self.data.interval_s,
+            unit=self.data.unit,
+            known=beside.known.names if beside.known else (),
+            static=beside.static.names if beside.static else (),
+            **self.forecast.model_dump(exclude_none=True),
         )
 
     @property
@@ -232,6 +264,8 @@ def parse_recipe(table: dict[str, Any], title: str, folder: Path) -> Recipe:
     except ValidationError as exc:
         problems.extend(_problems(exc))
     problems.extend(_family_problems(table))
+    if table.get("covariates") and table.get("hierarchy"):
+        problems.append(Problem("[covariates]", "totals of a [hierarchy] have none.", "Leave out one of the two."))
     if recipe is not None:
         try:
             _ = recipe.spec

@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from contracts import CalendarSpec, DataError, ForecastSpec, calendar_features
+from contracts import DataError, ForecastSpec, calendar_features
 from models.forecasting import Batch
 
+from .covariates import Covariates
 from .series import MILLISECONDS_PER_S, Series
 
 
@@ -43,14 +44,16 @@ class SeriesBuffer:
     Args:
         series: unequal lengths are welcome.
         spec: context and horizon.
+        covariates: what is known beside the readings; None for nothing.
     """
 
-    def __init__(self, series: Sequence[Series], spec: ForecastSpec) -> None:
+    def __init__(self, series: Sequence[Series], spec: ForecastSpec, covariates: Covariates | None = None) -> None:
         if not series:
             message = "There are no series to take windows from. Check the recipe's data section."
             raise DataError(message)
         self.series = tuple(series)
         self.spec = spec
+        self.covariates = covariates
         self.starts_ms = np.array([one.start_ms for one in series], dtype=np.int64)
         pad = np.full(spec.context, np.nan, dtype=np.float32)
         parts = [part for one in series for part in (pad, one.values)]
@@ -177,11 +180,20 @@ class WindowBatches:
 
     def _take(self, series: NDArray[np.int64], steps: NDArray[np.int64]) -> Batch:
         rows = torch.from_numpy(self._buffer.offsets[series] + steps)
-        calendar = None if self.spec.calendar is None else self._calendar(series, steps, self.spec.calendar)
-        return Batch(self._contexts[rows, : self.spec.context], self._targets[rows, self.spec.context :], calendar)
+        beside: dict[str, Tensor] = {}
+        if self.spec.calendar is not None or self._buffer.covariates is not None:
+            times_ms = self._times_ms(series, steps)
+            if self.spec.calendar is not None:
+                beside["calendar"] = torch.from_numpy(calendar_features(times_ms, self.spec.calendar))
+            if self._buffer.covariates is not None:
+                beside |= self._buffer.covariates.tensors(series, times_ms)
+        return Batch(self._contexts[rows, : self.spec.context], self._targets[rows, self.spec.context :], **beside)
 
-    def _calendar(self, series: NDArray[np.int64], steps: NDArray[np.int64], calendar: CalendarSpec) -> Tensor:
-        starts = self._buffer.starts_ms[series]
+    def _times_ms(self, series: NDArray[np.int64], steps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the event times of windows, shape ``(batch, context + horizon)``."""
         offsets = np.arange(-self.spec.context, self.spec.horizon)
-        times = starts[:, None] + (steps[:, None] + offsets) * self.spec.interval_s * MILLISECONDS_PER_S
-        return torch.from_numpy(calendar_features(times, calendar))
+        starts = self._buffer.starts_ms[series]
+        times: NDArray[np.int64] = starts[:, None] + (steps[:, None] + offsets) * (
+            self.spec.interval_s * MILLISECONDS_PER_S
+        )
+        return times

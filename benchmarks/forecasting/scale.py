@@ -1,7 +1,8 @@
 """Thousands of signs in one model: drawn hourly signs of one year, trained, gated, registered, promoted and scored.
 
 The panel is drawn by a seeded generator; it says nothing of accuracy on a city's signs. Each stage runs in a process of
-its own, so that its peak of memory is its own.
+its own, so that its peak of memory is its own. What gaps cost is measured on signs that were not trained on: the
+released graph forecasts them as they are, and with 30 % of every context's readings struck out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.drawn_panels import HOUR_MS, HOURS_PER_WEEK, HOURS_PER_YEAR, START_MS, write_drawn_panel
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.drawn_panels import (
+    HOUR_MS,
+    HOURS_PER_WEEK,
+    HOURS_PER_YEAR,
+    START_MS,
+    draw_values,
+    write_drawn_panel,
+)
 from benchmarks.peaks import run_watched
 from contracts import from_ms
 
@@ -22,6 +33,8 @@ from .protocol import Benchmark, Figures
 NAME = "drawn.global"
 _ASKED_SIGNS = 5000
 CONTEXT, HORIZON, SEASON = HOURS_PER_WEEK, 24, 24
+STRANGERS, STRANGERS_SEED = 300, 1_000_003
+GAP_SHARE, GAP_HOURS, GAP_WINDOWS = 0.3, 6, 30_000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +58,7 @@ def _measure(folder: Path, signs: int, hours: int) -> Figures:
     fitted, fit_mib = run_watched(_fit, folder, hours)
     scored, score_mib = run_watched(_score, folder, recent)
     whole, whole_mib = run_watched(_score, folder, history)
+    gaps, _ = run_watched(_measure_gaps, folder, hours)
     return {
         "signs": signs,
         "readings": signs * hours,
@@ -55,6 +69,7 @@ def _measure(folder: Path, signs: int, hours: int) -> Figures:
         "score_s": scored["seconds"],
         "score_whole_history_s": whole["seconds"],
         "forecast_signs": scored["signs"],
+        **gaps,
         "fit_peak_mib": fit_mib,
         "score_peak_mib": score_mib,
         "score_whole_history_peak_mib": whole_mib,
@@ -106,6 +121,46 @@ def _score(folder: Path, panel_file: Path) -> dict[str, float]:
     scorers = dict.fromkeys(entry.manifest.signs, scorer)
     result = score_signs(PanelContexts(Panel(panel_file)), scorers, folder / "forecasts.parquet")
     return {"seconds": time.perf_counter() - started, "signs": sum(result.forecast.values())}
+
+
+def _measure_gaps(folder: Path, hours: int) -> dict[str, float]:
+    """Return how much worse strangers are forecast with gaps in every context: single readings, and hours on end."""
+    from gpu import open_session
+    from store import ReleaseStore, Store
+    from training import Dataset, Series, parse_recipe, predict_with, roll, score
+
+    with Store.open(f"sqlite:///{folder / 'store.db'}") as store:
+        entry = store.ledger.champion(NAME)
+    if entry is None:
+        raise AssertionError
+    predict = predict_with(open_session(ReleaseStore(folder / "releases").path(entry.manifest.sha256), threads=2))
+    recipe = parse_recipe(recipe_table(folder / "history.parquet", hours), "The benchmark's recipe", folder)
+    values = draw_values(STRANGERS, hours, seed=STRANGERS_SEED)
+    strangers = [Series(f"stranger.{number}", START_MS, HOUR_MS // 1000, row) for number, row in enumerate(values)]
+    windows = Dataset.of(recipe, strangers).gate().thinned(GAP_WINDOWS)
+    errors = []
+    for run in (0, 1, GAP_HOURS):
+        random = np.random.default_rng(run)
+
+        def ask(feeds: dict[str, NDArray[np.float32]], run: int = run, random: np.random.Generator = random) -> Any:
+            return predict({"context": strike_out(feeds["context"], GAP_SHARE, run, random)})
+
+        errors.append(score(roll(ask, windows, SEASON)).pooled["mae"])
+    whole, single, runs = errors
+    return {"missing_30_cost": single / whole - 1, f"missing_30_in_{GAP_HOURS}_h_runs_cost": runs / whole - 1}
+
+
+def strike_out(
+    contexts: NDArray[np.float32], share: float, run: int, random: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return contexts with a share of their readings missing, in runs of so many; a run of 0 strikes out nothing."""
+    if run == 0:
+        return contexts
+    rows, length = contexts.shape
+    stretches = -(-length // run)
+    count = round(share * stretches)
+    chosen = random.random((rows, stretches)).argsort(1) < count  # just so many of each row's stretches
+    return np.where(np.repeat(chosen, run, 1)[:, :length], np.float32(np.nan), contexts)
 
 
 def recipe_table(panel: Path, hours: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from cityforge.workspace import Workspace
 from contracts import ConfigurationError, Problem, PromotionError, ReleaseManifest, Task, parse_utc, to_ms
 from gpu import open_session
 from operations.scoring import PanelContexts, Scorer, Scoring, StoreContexts, aggregate_of, hierarchy_of, score_signs
-from store.panels import Panel, PanelColumns
+from store.panels import KnownCovariates, Panel, PanelColumns
 
 SHOWN_SKIPS = 5
 
@@ -32,6 +32,9 @@ def forecast(
     ] = None,
     at: Annotated[
         str | None, typer.Option("--at", help="Event time to forecast from; default each sign's newest reading.")
+    ] = None,
+    known: Annotated[
+        Path | None, typer.Option("--known", help="Covariates known ahead, for models that take some: Parquet or CSV.")
     ] = None,
     columns: Annotated[str, typer.Option(help="Columns of the panel: sign, time and value.")] = "sign,time,value",
 ) -> None:
@@ -61,7 +64,7 @@ def forecast(
             panel = Panel(data, read_columns(columns))
             contexts = PanelContexts(panel)
             signs = list(panel.spans()) if model is not None else []
-        scorers = find_scorers(workspace, model, signs)
+        scorers = find_scorers(workspace, model, signs, known)
         result = score_signs(contexts, scorers, to, at_ms=at_ms, progress=report)
     show_scoring(invocation, result, to)
     seconds = time.perf_counter() - started
@@ -82,7 +85,9 @@ def read_columns(text: str) -> PanelColumns:
     return PanelColumns(*names)
 
 
-def find_scorers(workspace: Workspace, model: str | None, signs: list[str]) -> dict[str, Scorer]:
+def find_scorers(
+    workspace: Workspace, model: str | None, signs: list[str], known: Path | None = None
+) -> dict[str, Scorer]:
     """Return the forecaster of each sign: one for all, or each sign's own champion.
 
     Raises:
@@ -92,25 +97,36 @@ def find_scorers(workspace: Workspace, model: str | None, signs: list[str]) -> d
     if model is not None:
         manifest = champions.get(model)
         if manifest is None or manifest.forecast is None:
-            known = ", ".join(sorted(n for n, one in champions.items() if one.task is Task.FORECAST)) or "none"
-            message = f"{model!r} has no champion that forecasts. Champions that do: {known}."
+            able = ", ".join(sorted(n for n, one in champions.items() if one.task is Task.FORECAST)) or "none"
+            message = f"{model!r} has no champion that forecasts. Champions that do: {able}."
             raise PromotionError(message)
-        return dict.fromkeys(signs, open_scorer(workspace, manifest))
+        return dict.fromkeys(signs, open_scorer(workspace, manifest, known))
     opened: dict[str, Scorer] = {}
     found = {}
     for sign, name in workspace.forecasters().items():
         if name not in opened:
-            opened[name] = open_scorer(workspace, champions[name])
+            opened[name] = open_scorer(workspace, champions[name], known)
         found[sign] = opened[name]
     return found
 
 
-def open_scorer(workspace: Workspace, manifest: ReleaseManifest) -> Scorer:
+def open_scorer(workspace: Workspace, manifest: ReleaseManifest, known: Path | None = None) -> Scorer:
     """Open a released forecaster."""
     assert manifest.forecast is not None  # noqa: S101 - the caller checked
     session = open_session(workspace.releases.path(manifest.sha256), threads=2)
-    rest = aggregate_of(manifest), hierarchy_of(manifest)
-    return Scorer(manifest.name, manifest.version, manifest.forecast, session, *rest)
+    beside = manifest.metadata.get("covariates", {})
+    spec = manifest.forecast
+    return Scorer(
+        manifest.name,
+        manifest.version,
+        spec,
+        session,
+        aggregate_of(manifest),
+        hierarchy_of(manifest),
+        known=KnownCovariates.read(known, spec.known, spec.interval_s) if known is not None and spec.known else None,
+        static=beside.get("static", {}),
+        usual=beside.get("usual", ()),
+    )
 
 
 def show_scoring(invocation: Invocation, result: Scoring, to: Path) -> None:

@@ -128,6 +128,9 @@ class ClosedFormForecaster(Forecaster):
 class GradientForecaster(Forecaster):
     """A family that is fitted by descending its loss."""
 
+    def prepare(self, train: Batches) -> None:
+        """Learn what must be known of the train windows before the descent; most families need nothing."""
+
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean pinball loss over finite targets, in units of each window's spread (a scalar)."""
         unit = window_scale(batch.context)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from contracts import ForecastSpec, ModelError
 
 from .covariates import CovariateProfile
-from .forecaster import Batch, GradientForecaster, Options
+from .forecaster import Batch, Batches, GradientForecaster, Options
 from .harmonics import DailyProfile
 from .losses import LossUnit, loss_unit, pinball_loss
 from .priors import seasonal_prior
@@ -137,6 +137,11 @@ class NeuralForecaster(GradientForecaster):
         quantiles = flat.reshape(-1, self.spec.horizon, len(self.spec.quantiles))  # (batch, horizon, quantile)
         quantiles = quantiles + self.covariates(calendar, known, static)
         return self.normalise.restore(quantiles.sort(2).values, mean, unit)
+
+    def prepare(self, train: Batches) -> None:
+        """See :meth:`GradientForecaster.prepare`."""
+        if self.covariates.width and (self.spec.known or self.spec.static):
+            self.covariates.measure(train)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the weighted sum of the mean pinball losses in each of the chosen units."""

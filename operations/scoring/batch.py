@@ -133,8 +133,8 @@ def _score_chunk(
     usable = np.flatnonzero(observed >= scorer.spec.minimum_observed)
     for start in range(0, len(usable), BATCH):
         chosen = usable[start : start + BATCH]
-        values = scorer.forecast(rows[chosen], origins_ms[chosen])
         names = [signs[number] for number in chosen]
+        values = scorer.forecast(names, rows[chosen], origins_ms[chosen])
         writer.write(names, origins_ms[chosen], scorer.spec, values, model=scorer.name, version=scorer.version)
     result.forecast[scorer.name] = result.forecast.get(scorer.name, 0) + len(usable)
 

@@ -55,7 +55,8 @@ def forecast_together(
     values = np.full(shape, np.nan, np.float32)
     for start in range(0, len(usable), BATCH):
         chosen = usable[start : start + BATCH]
-        values[chosen] = scorer.forecast(rows[chosen], np.full(len(chosen), origin_ms, np.int64))
+        names = [hierarchy.nodes[number] for number in chosen]
+        values[chosen] = scorer.forecast(names, rows[chosen], np.full(len(chosen), origin_ms, np.int64))
     median = values[:, :, scorer.spec.quantiles.index(0.5)]
     moved = values + (hierarchy.reconcile(median) - median)[:, :, None]
     blind = {hierarchy.nodes[number]: int(observed[number]) for number in np.setdiff1d(np.arange(len(rows)), usable)}

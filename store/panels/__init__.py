@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .covariates import KnownCovariates, read_static
 from .grid import Aggregate, GridSeries, read_grid
 from .panel import Panel, PanelBatch, PanelColumns, Span
 from .writer import ForecastWriter, quantile_column
@@ -10,10 +11,12 @@ __all__ = [
     "Aggregate",
     "ForecastWriter",
     "GridSeries",
+    "KnownCovariates",
     "Panel",
     "PanelBatch",
     "PanelColumns",
     "Span",
     "quantile_column",
     "read_grid",
+    "read_static",
 ]
