@@ -55,6 +55,11 @@ class ForecastSpec(BaseModel):
     static: tuple[str, ...] = ()
     series: int | None = Field(default=None, ge=1)
 
+    @property
+    def takes_readings_alone(self) -> bool:
+        """Whether one sign's readings and the calendar are all it takes: no covariates, no network."""
+        return not self.known and not self.static and self.series is None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecast:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ from knowledge_graph import CompiledRules, RuleBundle, compile_rules, load_proce
 from store import ReleaseStore, Store
 
 POLICY_FILE = "policy.toml"
+
+logger = logging.getLogger(__name__)
 
 
 def configure(
@@ -128,13 +131,18 @@ def assign(store: Store) -> dict[str, Assignment]:
     """Return the forecaster of each sign.
 
     See :func:`contracts.resolve_forecasters`. A model of another interval than the sign's is left out: the runtime
-    decides at each reading, and such a model answers at other times.
+    decides at each reading, and such a model answers at other times. So is one that takes covariates or a network: the
+    runtime knows readings alone.
     """
     champions = {name: entry.manifest for name, entry in store.ledger.champions().items()}
     intervals = {sign.id: sign.interval_s for sign in store.signs.all()}
     found = {}
     for sign, model in resolve_forecasters(champions, store.assignments.all()).items():
         spec = champions[model].forecast
-        if spec is not None and sign in intervals and intervals[sign] == spec.interval_s:
+        if spec is None or intervals.get(sign) != spec.interval_s:
+            continue
+        if spec.takes_readings_alone:
             found[sign] = Assignment(model, spec)
+        else:
+            logger.warning("%s takes more than readings: nothing forecasts %s for warnings", model, sign)
     return found

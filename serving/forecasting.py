@@ -131,6 +131,12 @@ def _question(platform: Platform, name: str, signs: Sequence[Sign], origins: Map
     if spec is None:
         message = f"The model {name!r} makes no forecasts; it is assigned to {signs[0].id!r}. Assign a forecaster."
         raise DataError(message)
+    if not spec.takes_readings_alone:
+        message = (
+            f"The model {name!r} takes more than one sign's readings: covariates {[*spec.known, *spec.static]}, series "
+            f"{spec.series}. Ask /v2 with all of its inputs, or `cityforge forecast --known FILE` for covariates."
+        )
+        raise DataError(message)
     rows: dict[str, Array] = {}
     for end_ms in {origins[sign.id] for sign in signs}:
         group = [sign.id for sign in signs if origins[sign.id] == end_ms]

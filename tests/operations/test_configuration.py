@@ -25,6 +25,15 @@ def test_of_several_champions_an_assignment_chooses(site: Site) -> None:
     assert OTHER not in assign(site.store)
 
 
+def test_a_champion_that_takes_covariates_is_not_asked_for_warnings(site: Site) -> None:
+    plain = manifest(name="roads", signs=(PUMP,))
+    assert plain.forecast is not None
+    spec = plain.forecast.model_copy(update={"static": ("lanes",)})
+    site.store.ledger.append(Action.PROMOTE, plain.model_copy(update={"forecast": spec}), "test")
+    site.store.assignments.put(PUMP, "roads")
+    assert PUMP not in assign(site.store)
+
+
 def test_the_engine_is_told_everything(site: Site) -> None:
     configuration = configure(site.store, site.settings.packs)
     assert set(configuration.rules) == {"test.pump"}
