@@ -80,6 +80,14 @@ COMMANDS: dict[str, Entry] = {
         panel=_RUN,
         commands={"build": Entry("Pack the champions into a bento.", "cityforge.commands.bento:build")},
     ),
+    "log": Entry(
+        "Replay what models were asked.",
+        panel=_MODELS,
+        commands={
+            "show": Entry("Show what was logged of which model.", "cityforge.commands.inference_log:show"),
+            "replay": Entry("Ask another version what was asked before.", "cityforge.commands.inference_log:replay"),
+        },
+    ),
     "keys": Entry(
         "Make and list API keys.",
         panel=_RUN,

@@ -58,6 +58,8 @@ class Settings(BaseSettings):
         tls: certificates of serving; None serves without TLS.
         client_tls: whom commands and the runtime trust, and who they are, where the platform uses TLS.
         workers: serving processes.
+        inference_log_share: share of inferences that serving keeps for replays; 0 keeps none. Pictures are never kept.
+        inference_log_mib: of all of them together; the oldest make room.
         url: address of a platform that already runs, for commands that talk to one.
         api_key: the key that commands present to it.
         open_access: answer without keys; only on a loopback address.
@@ -84,6 +86,8 @@ class Settings(BaseSettings):
     tls: TlsSettings | None = None
     client_tls: ClientTls | None = None
     workers: int = Field(default=1, ge=1, le=256)
+    inference_log_share: float = Field(default=0.0, ge=0, le=1)
+    inference_log_mib: int = Field(default=1024, ge=1)
     url: str | None = None
     api_key: SecretStr | None = None
     open_access: bool = False
@@ -169,6 +173,11 @@ class Settings(BaseSettings):
         """Where commands reach the platform."""
         scheme = "http" if self.tls is None else "https"
         return (self.url or f"{scheme}://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def inference_log_folder(self) -> Path:
+        """Where serving keeps inferences for replays."""
+        return self.home_folder / "inference-log"
 
     @property
     def serving_tls(self) -> TlsSettings | None:

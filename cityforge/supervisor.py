@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from pydantic import SecretStr
 
@@ -146,6 +146,7 @@ class Platform:
             "grpc_port": settings.grpc_port,
             "tls": None if settings.serving_tls is None else settings.serving_tls.model_dump(mode="json"),
             "workers": settings.workers,
+            "inference_log": _inference_log(settings),
             "store_url": settings.store_address,
             "releases_url": settings.releases_address,
             "open_access": settings.open_access,
@@ -212,6 +213,13 @@ class Platform:
         with Store.open(self.settings.store_address, create=False) as store:
             status = runtime_status(store, self.settings.shard)
         return status is not None and status.updated_at >= since
+
+
+def _inference_log(settings: Settings) -> dict[str, Any] | None:
+    if not settings.inference_log_share:
+        return None
+    folder, share = str(settings.inference_log_folder), settings.inference_log_share
+    return {"folder": folder, "share": share, "limit_mib": settings.inference_log_mib}
 
 
 def hash_key(key: str) -> str:

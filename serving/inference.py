@@ -75,7 +75,7 @@ def answer_now(
     except FactoryError:
         watch.failed()
         raise
-    watch.answered(model)
+    watch.answered(model, request, outputs)
     return encoded
 
 
@@ -129,30 +129,33 @@ async def answer_request(
     except FactoryError:
         watch.failed()
         raise
-    watch.answered(result.model)
+    watch.answered(result.model, request, result.outputs)
     return encoded
 
 
 class _Watch:
     """When a request began and how far it is, counted once it is over."""
 
-    __slots__ = ("_counts", "_model", "_started", "decoded", "inferred")
+    __slots__ = ("_counts", "_log", "_model", "_started", "decoded", "inferred")
 
     def __init__(self, platform: Platform, model: ServedModel) -> None:
         self._model = model
         self._counts = platform.metrics.of_model(model.name)
+        self._log = platform.inference_log
         self._started = self.decoded = self.inferred = time.perf_counter()
 
     def failed(self) -> None:
         self._counts.failed.inc()
         self._model.usage.refused(time.perf_counter() - self._started)
 
-    def answered(self, model: ServedModel) -> None:
-        """Count an answer, for the version that gave it."""
+    def answered(self, model: ServedModel, request: InferenceRequest, outputs: Mapping[str, Array]) -> None:
+        """Count an answer, for the version that gave it, and let the log draw it."""
         ended = time.perf_counter()
         self._counts.answered.inc()
         self._counts.seconds.observe(ended - self._started)
         model.usage.answered(self._started, self.decoded, self.inferred, ended)
+        if self._log is not None:
+            self._log.offer(model, request.feeds, outputs, self.inferred - self.decoded)
 
 
 def read_told(headers: Headers) -> dict[bytes, str]:

@@ -60,6 +60,12 @@ class Metrics:
             ["model"],
             registry=self._registry,
         )
+        self.logged = Counter(
+            "cityforge_logged_inferences",
+            "Inferences drawn for the inference log, by whether they were kept.",
+            ["outcome"],
+            registry=self._registry,
+        )
         self._models: dict[str, ModelMetrics] = {}
 
     def of_model(self, name: str) -> ModelMetrics:

@@ -16,6 +16,7 @@ from store import ReleaseStore, Store, wall_clock_ms
 from .access import KeyRing
 from .catalogue import Catalogue
 from .engine import InferenceEngine
+from .inference_log import InferenceLog
 from .metrics import Metrics
 from .pictures import PixelBudget
 from .settings import MIB, ServingSettings
@@ -52,6 +53,8 @@ class Platform:
         self._threads = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="store")
         self._waiter = ThreadPoolExecutor(1, thread_name_prefix="changes")
         self.pixels = PixelBudget()
+        logged = settings.inference_log
+        self.inference_log = None if logged is None else InferenceLog(logged, self.metrics)
         self._waiting = 0
         self._watch: asyncio.Task[None] | None = None
         self._seen = -1
@@ -153,4 +156,6 @@ class Platform:
         self._waiter.shutdown(wait=True, cancel_futures=True)
         self._threads.shutdown(wait=True, cancel_futures=True)
         self.engine.close()
+        if self.inference_log is not None:
+            self.inference_log.close()
         self.store.close()

@@ -68,6 +68,22 @@ class TlsSettings(BaseModel):
     client_ca: Path | None = None
 
 
+class InferenceLogSettings(BaseModel):
+    """How much of what models are asked is kept, for trying other versions on it.
+
+    Attributes:
+        folder: where to.
+        share: of the answers, drawn at random.
+        limit_mib: of all files together; the oldest make room.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: Path
+    share: float = Field(gt=0, le=1)
+    limit_mib: int = Field(default=1024, ge=1)
+
+
 class ServingSettings(BaseModel):
     """Everything a serving process needs to know.
 
@@ -88,6 +104,7 @@ class ServingSettings(BaseModel):
         refresh_s: seconds after which the ledger is looked at, even if the store told of no change.
         threads: threads that run models; None for one per processor granted.
         response_cache_mib: memory for answers to requests that repeat to the last bit; 0 keeps none.
+        inference_log: what is kept of requests and answers; None keeps nothing.
         log_level: of the process's own log.
     """
 
@@ -109,6 +126,7 @@ class ServingSettings(BaseModel):
     refresh_s: float = Field(default=1.0, gt=0, le=3600)
     threads: int | None = Field(default=None, ge=1, le=256)
     response_cache_mib: int = Field(default=0, ge=0, le=65_536)
+    inference_log: InferenceLogSettings | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="after")

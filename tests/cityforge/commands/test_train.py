@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 from cityforge.packs import SCENARIOS
+from serving.engine import open_release
+from serving.inference_log import InferenceLog
+from serving.metrics import Metrics
+from serving.settings import InferenceLogSettings
+from store import ReleaseStore
 from tests.cityforge.conftest import Command
 from tests.training.vision.folders import scene, write_yolo
 
@@ -75,6 +80,13 @@ def test_a_version_is_trained_promoted_replaced_and_rolled_back(cityforge: Comma
     assert {one["version"]: one["status"] for one in card["versions"]} == {1: "champion", 2: "candidate"}
     assert [entry["action"] for entry in card["card"]["history"]][-1] == "rollback"
     assert cityforge("doctor", "--json").code == 0
+    log_a_request(recipe.parents[2] / ".cityforge", card["card"]["manifest"]["sha256"])
+    assert [one["requests"] for one in cityforge("log", "show", "--json").data["models"]] == [1]
+    replayed = cityforge("log", "replay", NAME, "--version", "2", "--json").data
+    assert (replayed["asked"], replayed["failed"], replayed["answered_by"]) == (1, 0, {"1": 1})
+    assert "differs by" in cityforge("log", "replay", NAME, "--version", "2").out
+    nothing = cityforge("log", "replay", NAME, "--version", "2", "--until", "2020-01-01T00:00:00Z")
+    assert "holds no request" in nothing.err
     damage(recipe.parents[2] / ".cityforge" / "releases", card["card"]["manifest"]["sha256"])
     found = cityforge("doctor", "--json")
     assert found.code == 3
@@ -82,6 +94,18 @@ def test_a_version_is_trained_promoted_replaced_and_rolled_back(cityforge: Comma
     for words in ("better_than_baselines", "rollback", "a trial", "sha256"):
         assert words in cityforge("show", NAME).out
     assert NAME in cityforge("models").out
+
+
+def log_a_request(home: Path, sha256: str) -> None:
+    """Log the golden inputs with version 1's answer, as serving would."""
+    releases = ReleaseStore(home / "releases")
+    model = open_release(releases, releases.manifest(sha256, NAME, 1))
+    golden = releases.golden(model.manifest)
+    assert golden is not None
+    inputs = {name.removeprefix("inputs/"): array for name, array in golden.items() if name.startswith("inputs/")}
+    log = InferenceLog(InferenceLogSettings(folder=home / "inference-log", share=1.0), Metrics())
+    log.offer(model, inputs, model.run(inputs), 0.001)
+    log.close()
 
 
 def test_a_version_that_fails_a_gate_needs_a_reason(cityforge: Command, recipe: Path) -> None:
