@@ -115,9 +115,9 @@ def _replay(workspace: Workspace, pack: Pack, report: Report, rules: CompiledRul
     return RulePast(configuration.rules[pack.header.id], configuration.places, configuration.policy, past)
 
 
-def judge_past(known: RulePast, events: Sequence[Event], plan: ScoringPlan) -> RuleJudgement:
-    """Backtest and score; events of risks that these rules do not hold are left out."""
-    own = [event for event in events if event.risk in known.rules.templates]
+def judge_past(known: RulePast, events: Sequence[Event] | None, plan: ScoringPlan) -> RuleJudgement:
+    """Backtest and score; events of risks that these rules do not hold are left out, None says nobody knows any."""
+    own = None if events is None else [event for event in events if event.risk in known.rules.templates]
     return judge_rules(known.rules, known.places, known.past, own, policy=known.policy, plan=plan)
 
 

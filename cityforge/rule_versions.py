@@ -123,12 +123,12 @@ def _own_gates(rules: CompiledRules) -> list[GateResult]:
     passed = sum(result.passed for result in results) / len(results) if results else None
     mutations = run_mutations(rules.ruleset)
     return [
-        at_least("own_tests", passed, 1.0, f"of the rules' own {len(results)} tests pass"),
+        at_least("own_tests", passed, 1.0, f"is the share of the rules' own {len(results)} tests that pass"),
         at_least(
             "mutation_score",
             mutations.score if mutations.mutants else None,
             MINIMUM_MUTATION_SCORE,
-            f"of {len(mutations.mutants)} mutations are noticed by the rules' own tests",
+            f"is the share of {len(mutations.mutants)} mutations that the rules' own tests notice",
         ),
     ]
 

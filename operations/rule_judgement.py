@@ -104,7 +104,7 @@ def judge_rules(
     rules: CompiledRules,
     places: PlaceTree,
     past: Past,
-    events: Sequence[Event],
+    events: Sequence[Event] | None,
     *,
     policy: WarningPolicy | None = None,
     plan: ScoringPlan | None = None,
@@ -115,7 +115,7 @@ def judge_rules(
         rules: compiled.
         places: the place tree.
         past: what was known.
-        events: what really happened; those of other rule sets are passed over.
+        events: what really happened, those of other rule sets are passed over; None where nobody knows.
         policy: the engine's choices.
         plan: how to score.
 
@@ -135,7 +135,7 @@ def judge_rules(
             bars=template.rule.bars,
             horizon_ms=template.rule.horizon_ms,
         )
-        own = [event for event in events if event.risk == risk]
+        own = None if events is None else [event for event in events if event.risk == risk]
         scores[risk] = score_risk(told, past.times_ms, own, chosen)
     return RuleJudgement(rules, found, scores)
 

@@ -15,8 +15,9 @@ import typer
 from rich.table import Table
 
 from cityforge.invocation import Invocation, RefusedError
+from cityforge.rule_versions import bundle_pack, rules_name
 from cityforge.workspace import Workspace
-from contracts import ConfigurationError, FactoryError, Problem, parse_utc, to_ms
+from contracts import ConfigurationError, FactoryError, Problem, Task, parse_utc, to_ms
 from gpu import open_session
 from operations import Finding, explain_silence, runtime_status
 from serving import PlatformClient
@@ -84,6 +85,7 @@ def _examine(workspace: Workspace) -> Iterator[Check]:
     yield _look("ledger", lambda: _chain(workspace))
     yield _look("packs", lambda: ", ".join(pack.header.id for pack in workspace.packs) or "none named in the settings")
     yield _look("models", lambda: _models(workspace))
+    yield _look("rules", lambda: _rules(workspace))
     yield _look("runtime", lambda: _runtime(workspace))
     settings = workspace.settings
     with PlatformClient(settings.platform_url, settings.api_key, tls=settings.trust) as client:
@@ -126,6 +128,20 @@ def _models(workspace: Workspace) -> str:
         open_session(workspace.releases.path(entry.manifest.sha256))
     names = ", ".join(f"{name} version {entry.manifest.version}" for name, entry in champions.items())
     return f"{names or 'no champion yet'}; every released file opens and is the one that its sha256 names"
+
+
+def _rules(workspace: Workspace) -> str:
+    standing = workspace.store.ledger.rule_sets()
+    told = []
+    for pack in workspace.packs:
+        entry = standing.get(rules_name(pack.header.id))
+        if entry is None:
+            told.append(f"{pack.header.id} from its folder, none is promoted")
+            continue
+        workspace.releases.path(entry.manifest.sha256, Task.RULES)
+        differs = "" if bundle_pack(pack).sha256 == entry.manifest.sha256 else ", from which its folder differs"
+        told.append(f"{pack.header.id} version {entry.manifest.version}{differs}")
+    return "; ".join(told) or "no pack is named"
 
 
 def _runtime(workspace: Workspace) -> str:

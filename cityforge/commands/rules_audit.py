@@ -51,7 +51,7 @@ def audit(
         source: PastSource = FilePast(loaded, readings) if readings else InboxPast(workspace, loaded, report)
         known = source.find()
         begin = decide_from_ms(known.policy, None if since is None else to_ms(parse_utc(since)))
-        judged = judge_past(known, [], ScoringPlan(begin))
+        judged = judge_past(known, None, ScoringPlan(begin))
     cases = draw_audits(judged, share, from_ms=begin, seed=seed)
     _write(to, cases)
     invocation.show(f"{len(cases)} quiet cases to look at are in {to}.")
@@ -61,7 +61,7 @@ def audit(
 def _write(path: Path, cases: list[AuditCase]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
+        writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
         for one in cases:
             times = (format_utc(one.time_ms), format_utc(one.until_ms))

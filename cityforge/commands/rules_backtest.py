@@ -74,7 +74,7 @@ def backtest(
         if keep is not None:
             write_past(known.past, keep)
         plan = ScoringPlan(decide_from_ms(known.policy, since_ms), operators=operators)
-        truth = [] if events is None else read_events(events, known.rules)
+        truth = None if events is None else read_events(events, known.rules)
         report("backtesting", 0.5)
         judged = judge_past(known, truth, plan)
         standing = None
@@ -82,7 +82,7 @@ def backtest(
             other = load_pack(find_pack(against, base=Path.cwd()))
             rules = compile_rules(load_pack_ruleset(other, like=known.rules.ruleset))
             standing = judge_past(source.find(rules), truth, plan)
-    changes = None if standing is None else compare_rules(standing, judged, truth, plan)
+    changes = None if standing is None else compare_rules(standing, judged, truth or [], plan)
     seconds = time.perf_counter() - started
     invocation.show(figures_table(judged, f"Rules of {loaded.header.id} over {known.past.times_ms.size} instants"))
     if changes is not None:

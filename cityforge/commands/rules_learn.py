@@ -140,9 +140,10 @@ def _write(pack: Pack, folder: Path, proposals: Sequence[Proposal]) -> list[str]
 
 def _compare(source: PastSource, known: RulePast, folder: Path, events: Path | None) -> dict[str, RiskChange]:
     plan = ScoringPlan(decide_from_ms(known.policy, None))
-    truth = [] if events is None else read_events(events, known.rules)
+    truth = None if events is None else read_events(events, known.rules)
     other = compile_rules(load_pack_ruleset(load_pack(folder), like=known.rules.ruleset))
-    return compare_rules(judge_past(known, truth, plan), judge_past(source.find(other), truth, plan), truth, plan)
+    before, after = judge_past(known, truth, plan), judge_past(source.find(other), truth, plan)
+    return compare_rules(before, after, truth or [], plan)
 
 
 def _table(proposal: Proposal) -> Table:

@@ -94,23 +94,26 @@ def count_episodes(
     return EpisodeCounts(sums, np.array(leads, np.int64))
 
 
-def summarise(counts: EpisodeCounts, *, hours: float, operators: float) -> EpisodeScore:
+def summarise(counts: EpisodeCounts, *, hours: float, operators: float, known: bool = True) -> EpisodeScore:
     """Return the figures of some counts.
 
     Args:
         counts: of one risk.
         hours: length of the past.
         operators: on duty at any time.
+        known: whether the truth is; otherwise only episodes are counted.
     """
     total = counts.sums.sum(axis=0)
-    leads = counts.leads_ms
+    leads, unknown = counts.leads_ms, Interval(None, None, None)
     return EpisodeScore(
         events=int(total[_HITS] + total[_MISSES]),
         episodes=int(total[_EPISODES]),
         pod=bootstrap(counts.sums, lambda s: s[:, _HITS] / (s[:, _HITS] + s[:, _MISSES])),
         pod_ahead=bootstrap(counts.sums, lambda s: s[:, _AHEAD] / (s[:, _HITS] + s[:, _MISSES])),
-        far=bootstrap(counts.sums, lambda s: s[:, _FALSE] / s[:, _EPISODES]),
-        csi=bootstrap(counts.sums, lambda s: s[:, _HITS] / (s[:, _HITS] + s[:, _MISSES] + s[:, _FALSE])),
+        far=bootstrap(counts.sums, lambda s: s[:, _FALSE] / s[:, _EPISODES]) if known else unknown,
+        csi=bootstrap(counts.sums, lambda s: s[:, _HITS] / (s[:, _HITS] + s[:, _MISSES] + s[:, _FALSE]))
+        if known
+        else unknown,
         lead_median_s=float(np.median(leads)) / 1000 if leads.size else None,
         alerts_per_operator_h=float(total[_EPISODES] / hours / operators),
     )

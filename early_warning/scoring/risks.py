@@ -77,13 +77,15 @@ class RiskScore:
     months: Mapping[str, Mapping[str, int]]
 
 
-def score_risk(told: ToldRisk, times_ms: NDArray[np.int64], events: Sequence[Event], plan: ScoringPlan) -> RiskScore:
+def score_risk(
+    told: ToldRisk, times_ms: NDArray[np.int64], events: Sequence[Event] | None, plan: ScoringPlan
+) -> RiskScore:
     """Score one risk.
 
     Args:
         told: what its rule said.
         times_ms: instants, rising, shape ``(time,)``.
-        events: of the risk; those outside the judged past are left out.
+        events: of the risk, those outside the judged past are left out; None where nobody knows the truth.
         plan: how.
 
     Raises:
@@ -92,8 +94,13 @@ def score_risk(told: ToldRisk, times_ms: NDArray[np.int64], events: Sequence[Eve
     probability, horizon_ms = told.probability, told.horizon_ms
     first = 0 if plan.from_ms is None else int(np.searchsorted(times_ms, plan.from_ms))
     times_ms, probability = times_ms[first:], probability[first:]
-    events = [event for event in events if times_ms[0] < event.start_ms <= times_ms[-1]]
     blocks = TimeBlocks.over(times_ms, plan.block_days)
+    hours = max(1.0, (int(times_ms[-1]) - int(times_ms[0])) / HOUR_MS)
+    if events is None:
+        counts = count_episodes(told.episodes, [], horizon_ms, blocks)
+        blind = summarise(counts, hours=hours, operators=plan.operators, known=False)
+        return RiskScore(told.risk, blind, None, {}, None, _months(told.episodes, [], horizon_ms))
+    events = [event for event in events if times_ms[0] < event.start_ms <= times_ms[-1]]
     outcome = label_outcomes(times_ms, told.places, events, horizon_ms)
     counts = count_episodes(told.episodes, events, horizon_ms, blocks)
     number = blocks.of(times_ms)
@@ -104,10 +111,9 @@ def score_risk(told: ToldRisk, times_ms: NDArray[np.int64], events: Sequence[Eve
         sums = count_contingency(acted, outcome, number, blocks.count).sums
         value[level] = bootstrap(sums, lambda drawn, bar=bar: relative_value(drawn, bar))  # type: ignore[misc]
         lift = _lift(sums) if len(value) == 1 else lift
-    hours = (int(times_ms[-1]) - int(times_ms[0])) / HOUR_MS
     return RiskScore(
         risk=told.risk,
-        episodes=summarise(counts, hours=max(hours, 1.0), operators=plan.operators),
+        episodes=summarise(counts, hours=hours, operators=plan.operators),
         probability=score_probability(probability, outcome),
         value=value,
         lift=lift,

@@ -79,6 +79,7 @@ def test_the_inbox_is_replayed_and_kept(cityforge: Command, pack: Path, project:
         "alerts_per_operator_h": again.data["risks"][SUPPLY]["episodes"]["alerts_per_operator_h"]
     }
     assert first.data["risks"][SUPPLY]["episodes"]["episodes"] > 0
+    assert first.data["risks"][SUPPLY]["episodes"]["far"]["value"] is None
     shown = cityforge("rules", "backtest", pack, "--readings", "kept.parquet")
     assert "what needs the truth is not measured" in shown.out
 
