@@ -5,7 +5,7 @@ from __future__ import annotations
 from .checkpoint import Checkpoint
 from .dataset import Dataset
 from .disturbance import DisturbanceRule
-from .evaluation import RollingForecasts, Scores, roll, score
+from .evaluation import Predict, RollingForecasts, Scores, roll, score
 from .fitting import Epoch, Progress, fit
 from .networks import NetworkWindows
 from .pipeline import TrainingResult, evaluate_report, predict_with, train
@@ -23,6 +23,7 @@ __all__ = [
     "FittingSection",
     "NetworkWindows",
     "Origins",
+    "Predict",
     "Progress",
     "Recipe",
     "RollingForecasts",

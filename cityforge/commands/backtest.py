@@ -11,11 +11,12 @@ from rich.table import Table
 from cityforge.invocation import Invocation
 from cityforge.tables import figure
 from cityforge.workspace import Workspace
-from contracts import ConfigurationError, PlaceTree, Problem, format_utc
+from contracts import HIERARCHY, ConfigurationError, Hierarchy, PlaceTree, Problem, format_utc
 from gpu import open_session
 from store import Store
-from training import Dataset, Recipe, load_recipe, parse_recipe, predict_with
+from training import Dataset, Predict, Recipe, load_recipe, parse_recipe, predict_with
 from training.backtest import FIGURES, WINDOWS, Backtest, fit_recipe, run_backtest, write_report
+from training.coherence import choose_coherence, forecast_together, measure_levels
 
 OPENED = "open_report_window"
 
@@ -53,24 +54,27 @@ def backtest(
         if target.endswith(".toml"):
             dataset = Dataset.read(load_recipe(Path(target)))
             predict, _ = fit_recipe(dataset, report)
-            judged = "fitted from the recipe"
+            judged, released = "fitted from the recipe", None
         else:
             card = workspace.registry.show(target, version)
             dataset = Dataset.read(recipe_of(card.manifest.metadata, recipe, target))
             predict = predict_with(open_session(workspace.releases.path(card.manifest.sha256)))
-            judged = f"version {card.manifest.version}"
+            judged, released = f"version {card.manifest.version}", card.manifest.metadata.get(HIERARCHY)
         name = dataset.recipe.name
         if window == "report":
             log_opening(workspace.store, dataset.recipe, workspace.settings.actor, judged)
         openings = past_openings(workspace.store, name) if window == "report" else []
         result = run_backtest(dataset, predict, window, places=ancestors(workspace), progress=report)
+        levels = judge_levels(dataset, predict, window, released)
         folder = to or workspace.home / "backtests" / f"{name}-{window}"
         page = write_report(folder, dataset, result, window, openings=openings)
     invocation.show(figures_table(f"{name}, {judged}: {window} window", result))
+    if levels:
+        invocation.show(levels_table(levels))
     if openings:
         invocation.show(f"The report window was opened {len(openings)} times; this one is written to the audit.")
     invocation.show(f"Report: {page}")
-    invocation.result(as_document(name, judged, window, result, page) | {"openings": openings})
+    invocation.result(as_document(name, judged, window, result, page) | {"openings": openings, "hierarchy": levels})
 
 
 def check_window(window: str) -> None:
@@ -105,6 +109,30 @@ def ancestors(workspace: Workspace) -> dict[str, list[str]]:
     """Return sign → its place and every place above it, of the signs in the store."""
     tree = PlaceTree(workspace.store.places.all())
     return {sign.id: [place.id for place in tree.path(sign.place)] for sign in workspace.store.signs.all()}
+
+
+def judge_levels(
+    dataset: Dataset, predict: Predict, window: str, released: dict[str, Any] | None
+) -> dict[str, dict[str, float]]:
+    """Return the error of each level of places before and after reconciling; empty where signs do not add up.
+
+    A release is judged with its own weights, where they are of the same signs; others are chosen on validation.
+    """
+    if dataset.hierarchy is None:
+        return {}
+    hierarchy = None if released is None else Hierarchy.from_json(released)
+    if hierarchy is None or hierarchy.nodes != dataset.hierarchy.nodes:
+        hierarchy = choose_coherence(dataset, predict).hierarchy
+    joint = forecast_together(dataset, predict, getattr(dataset.recipe.windows, window))
+    return measure_levels(hierarchy, joint)
+
+
+def levels_table(levels: dict[str, dict[str, float]]) -> Table:
+    """Return the error of each level."""
+    table = Table("level", "mae as forecast", "mae reconciled", "ratio", title="Sums over places", title_justify="left")
+    for level, figures in levels.items():
+        table.add_row(level, *(figure(figures[name]) for name in ("mae_before", "mae", "ratio")))
+    return table
 
 
 def log_opening(store: Store, recipe: Recipe, actor: str, model: str) -> None:
