@@ -119,6 +119,8 @@ COMMANDS: dict[str, Entry] = {
             ),
             "fmt": Entry("Write rules in canonical form.", "cityforge.commands.rules_format:fmt"),
             "interview": Entry("Ask a veteran and write the rule.", "cityforge.commands.rules_interview:interview"),
+            "show": Entry("Show one risk as a bow-tie.", "cityforge.commands.rules_show:show"),
+            "diff": Entry("Say what changed, and on past cases.", "cityforge.commands.rules_diff:diff"),
             "schema": Entry("JSON Schema for editors.", "cityforge.commands.rules_format:schema"),
         },
     ),

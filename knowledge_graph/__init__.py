@@ -5,9 +5,12 @@ Nothing here talks to a database, a model or a clock: readings, evidence and tim
 
 from __future__ import annotations
 
+from .bowtie import BowTie, Box, Detail, bow_tie
 from .bundles import RuleBundle
+from .cases import CaseChange, CaseReport, PastCase, compare_cases, read_cases
 from .checking import NextCheck
 from .city import CityPosterior, infer_city
+from .comparing import Change, compare_rules
 from .compiled import Assessment, Binding, CompiledRules, compile_rules
 from .exchange import read_dmn, read_sheet, write_dmn, write_sheet
 from .facts import Fact
@@ -37,6 +40,17 @@ from .tracing import Step, trace_backward, trace_forward
 from .trials import TestReport, TestResult, play, run_rule_tests
 
 __all__ = [
+    "BowTie",
+    "Box",
+    "CaseChange",
+    "CaseReport",
+    "Change",
+    "Detail",
+    "PastCase",
+    "bow_tie",
+    "compare_cases",
+    "compare_rules",
+    "read_cases",
     "Interview",
     "Written",
     "NextCheck",

@@ -75,7 +75,7 @@ def _verify_entry(name: str, entry: SignWords, rule: Rule, document: Document) -
         and not {0.0, 1.0}.isdisjoint({entry.seen.rate, entry.otherwise.rate})
     ):
         yield Problem(where, f"{name!r} claims certainty.", "Let both shares lie between none and all.")
-    if entry.brought is None and not is_root and not tells and entry.law is None and not _is_used(name, rule, document):
+    if entry.brought is None and not is_root and not tells and entry.law is None and not _is_used(name, rule):
         message = f"{name!r} reaches no node."
         yield Problem(where, message, "Give it seen and otherwise, name it under causes, or give it a law.")
     if entry.brought in {"shock", "drift", "ratio"} and (tells or entry.prior is not None):
@@ -89,10 +89,9 @@ def _verify_entry(name: str, entry: SignWords, rule: Rule, document: Document) -
         yield Problem(where, f"{name!r} has a prior, but is no root.", "Name it under causes, or remove the prior.")
 
 
-def _is_used(name: str, rule: Rule, document: Document) -> bool:
+def _is_used(name: str, rule: Rule) -> bool:
     """Return whether another entry or a table needs the entry; what tables were spread into always is."""
-    written = document.data.get("signs", {})
-    if name not in written or any(name in table.inputs for table in rule.tables.values()):
+    if name in rule.derived or any(name in table.inputs for table in rule.tables.values()):
         return True
     return any(
         name in (*(entry.sequence or ()), *(entry.every or ()), *entry.unless) for entry in rule.words.signs.values()

@@ -93,6 +93,7 @@ class _Resolver:
             procedure=procedure,
             laws={law: found for law, found in laws.items() if found is not None},
             tables=self.spread.tables,
+            derived=frozenset(entries) - frozenset(self.words.signs),
         )
 
     def _entries(self) -> dict[str, SignWords]:

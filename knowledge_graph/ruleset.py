@@ -92,6 +92,7 @@ class Rule:
         procedure: what to do.
         laws: law → its procedure.
         tables: its decision tables, as checked.
+        derived: entries that its file does not write as such: cells and rows of tables, conditions under ``when``.
     """
 
     words: RuleWords
@@ -106,6 +107,7 @@ class Rule:
     procedure: Procedure
     laws: Mapping[str, Procedure] = field(default_factory=dict)
     tables: Mapping[str, DecisionTable] = field(default_factory=dict)
+    derived: frozenset[str] = frozenset()
 
     @property
     def id(self) -> str:
