@@ -12,6 +12,7 @@ from .checking import NextCheck
 from .city import CityPosterior, infer_city
 from .comparing import Change, compare_rules
 from .compiled import Assessment, Binding, CompiledRules, compile_rules
+from .coverage import LevelCoverage, cover_levels
 from .exchange import read_dmn, read_sheet, write_dmn, write_sheet
 from .facts import Fact
 from .formatting import format_document
@@ -40,6 +41,8 @@ from .tracing import Step, trace_backward, trace_forward
 from .trials import TestReport, TestResult, play, run_rule_tests
 
 __all__ = [
+    "LevelCoverage",
+    "cover_levels",
     "BowTie",
     "Box",
     "CaseChange",

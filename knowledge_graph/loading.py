@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,11 +16,14 @@ from contracts import ConfigurationError, PlaceTree, Problem, Procedure, SignCat
 from .authoring import RuleWords, Status, StepsWords
 from .checks import advise, verify
 from .documents import Document, Location, parse_document, read_document
+from .plausibility import advise_claims, build_within_budget, verify_claims
 from .resolving import Surroundings, resolve_rule
 from .ruleset import Rule, RuleSet
 from .thresholds import read_thresholds
 
 MAXIMUM_FILES = 2000
+MAXIMUM_FOLDER_BYTES = 8 * 1024 * 1024
+"""Of all rule files together: a risk needs three KiB."""
 _Words = TypeVar("_Words", bound=BaseModel)
 _UNION_PARTS = {"str", "float", "int", "bool"}
 
@@ -100,11 +104,21 @@ def check(
     procedures: Mapping[str, Procedure],
     *,
     timezone: str = "Asia/Shanghai",
+    today: date | None = None,
 ) -> CheckReport:
-    """Check a folder of rules whole; nothing is raised for what its files say."""
+    """Check a folder of rules whole; nothing is raised for what its files say.
+
+    Args:
+        folder: where the rule files lie.
+        signs: the signs that rules may refer to.
+        places: the places that rules may apply to.
+        procedures: what to do, by id.
+        timezone: IANA name of the local time.
+        today: gives advice on rules that have ended or soon will; None for none.
+    """
     problems: list[Problem] = []
     advice: list[Problem] = []
-    surroundings = Surroundings(signs, places, procedures)
+    surroundings = Surroundings(signs, places, procedures, today)
     rules: list[Rule] = []
     for path in _rule_files(folder, problems):
         rule = _load_rule(path, surroundings, problems, advice)
@@ -125,6 +139,11 @@ def _rule_files(folder: Path, problems: list[Problem]) -> list[Path]:
     paths = sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"})
     if not paths:
         problems.append(Problem(folder.name, "holds no *.yaml.", "Write one, or let the interview write it."))
+    total = sum(path.stat().st_size for path in paths if path.is_file())
+    if total > MAXIMUM_FOLDER_BYTES:
+        message = f"holds {total} bytes of rules, more than {MAXIMUM_FOLDER_BYTES}."
+        problems.append(Problem(folder.name, message, "Split the pack."))
+        return []
     if len(paths) > MAXIMUM_FILES:
         problems.append(Problem(folder.name, f"holds {len(paths)} rule files.", f"Keep to {MAXIMUM_FILES}."))
         return []
@@ -174,6 +193,10 @@ def _read_rule(
         problems.extend(verify(rule, document))
     if rule is None or len(problems) > before:
         return None
+    problems.extend(verify_claims(rule, document, surroundings.signs))
+    template = build_within_budget(rule, document, problems)
+    if template is not None:
+        advice.extend(advise_claims(template, document, surroundings.today))
     findings = list(advise(rule, document))
     (problems if words.status is Status.ACTIVE else advice).extend(findings)
     return rule

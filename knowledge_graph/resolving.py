@@ -6,6 +6,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TypeVar
 
 from contracts import PlaceTree, Problem, Procedure, SignCatalogue
@@ -32,11 +33,12 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What rules may refer to."""
+    """What rules may refer to, and the day that their dates are held against; None for no such advice."""
 
     signs: SignCatalogue
     places: PlaceTree
     procedures: Mapping[str, Procedure]
+    today: date | None = None
 
 
 def resolve_rule(

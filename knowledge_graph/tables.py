@@ -139,6 +139,7 @@ class DecisionTable:
         if len(self.rows) > MAXIMUM_ROWS:
             yield Problem(self.name, f"has {len(self.rows)} rows, more than {MAXIMUM_ROWS}.", "Split the table.")
             return
+        yield from self._impossible()
         yield from self._subsumed()
         yield from itertools.islice(self._clashes(), MAXIMUM_CLASHES)
         if self.domain and self.policy is not HitPolicy.COLLECT:
@@ -185,6 +186,14 @@ class DecisionTable:
                 return None
             point[name] = inside.point()
         return point
+
+    def _impossible(self) -> Iterator[Problem]:
+        for index, row in enumerate(self.rows):
+            for name, cell in row.cells.items():
+                domain = self.domain.get(name, ANYTHING)
+                if cell.meet(domain) is None:
+                    where = row.where or f"{self.name} row {index + 1}"
+                    yield Problem(where, f"{name} {cell} can never hold within {domain}.", "Correct the cell.")
 
     def _subsumed(self) -> Iterator[Problem]:
         for second, row in enumerate(self.rows):

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from cityforge.invocation import Invocation, RefusedError
 from cityforge.packs import load_packs
 from contracts import ConfigurationError, Pack, Problem
-from knowledge_graph import RuleSet, compile_rules, load_procedures, load_rules, run_rule_tests
+from knowledge_graph import (
+    CheckReport,
+    RuleSet,
+    compile_rules,
+    cover_levels,
+    load_procedures,
+    load_rules,
+    run_rule_tests,
+)
+from knowledge_graph import check as check_rules
 
 PackArguments = Annotated[
     list[str] | None, typer.Argument(help="Packs: folders or names; default those of the settings.", show_default=False)
@@ -21,21 +34,62 @@ PackArguments = Annotated[
 def check(invocation: Invocation, packs: PackArguments = None) -> None:
     """Check the rules of packs and report every problem at once, with file and line.
 
+    Advice says what a rule needs before it is active, which numbers do not fit and which rules end; it fails nothing.
+
     [bold]Examples[/bold]
 
         cityforge rules check
         cityforge rules check scenarios/construction/water_main
     """
-    chosen = chosen_packs(invocation, packs)
-    rows = []
-    for pack, rules in load_all_rules(chosen):
-        compiled = compile_rules(rules)
-        rows.append({"pack": pack.header.id, "places": len(compiled.places), "inputs": len(compiled.bindings)})
-    table = Table("pack", "places with rules", "inputs", title="Rules are right")
+    rows, advice, problems = [], [], []
+    for pack in chosen_packs(invocation, packs):
+        report = _check_pack(pack)
+        problems += _within(pack, report.problems)
+        advice += _within(pack, report.advice)
+        if report.ruleset is not None:
+            rows.append(_describe(pack, report.ruleset))
+    if problems:
+        title = "The rules"
+        raise ConfigurationError(title, problems)
+    table = Table("pack", "rules", "places with rules", "inputs", "covered, by level", title="Rules are right")
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        levels = ", ".join(f"{one['level']} {one['covered']}/{one['places']}" for one in row["coverage"])
+        table.add_row(row["pack"], str(row["rules"]), str(row["places"]), str(row["inputs"]), levels)
     invocation.show(table)
-    invocation.result({"packs": rows})
+    for one in advice:
+        invocation.out.print(f"[yellow]advice[/] {escape(str(one))}", soft_wrap=True)
+    listed = [{"where": one.where, "message": one.message, "remedy": one.remedy} for one in advice]
+    invocation.result({"packs": rows, "advice": listed})
+
+
+def _check_pack(pack: Pack) -> CheckReport:
+    try:
+        procedures = load_procedures(pack.procedures)
+    except ConfigurationError as exc:
+        known = check_rules(pack.rules, pack.signs, pack.places, {}, timezone=pack.header.timezone)
+        others = [one for one in known.problems if "procedure" not in one.message]
+        return CheckReport(None, (*exc.problems, *others), ())
+    today = datetime.now(ZoneInfo(pack.header.timezone)).date()
+    return check_rules(pack.rules, pack.signs, pack.places, procedures, timezone=pack.header.timezone, today=today)
+
+
+def _within(pack: Pack, found: Iterable[Problem]) -> list[Problem]:
+    return [Problem(f"{pack.header.id}/{one.where}", one.message, one.remedy) for one in found]
+
+
+def _describe(pack: Pack, ruleset: RuleSet) -> dict[str, Any]:
+    compiled = compile_rules(ruleset)
+    coverage = [
+        {"level": one.level, "places": one.places, "covered": one.places - len(one.missing), "missing": one.missing}
+        for one in cover_levels(ruleset)
+    ]
+    return {
+        "pack": pack.header.id,
+        "rules": len(ruleset.rules),
+        "places": len(compiled.places),
+        "inputs": len(compiled.bindings),
+        "coverage": coverage,
+    }
 
 
 def run_tests(invocation: Invocation, packs: PackArguments = None) -> None:

@@ -28,7 +28,15 @@ PLACES = PlaceTree(
 )
 
 
-def sign(sign_id: str, unit: str, *, place: str = "east.a", interval_s: int = 60, dimension: str = "") -> Sign:
+def sign(
+    sign_id: str,
+    unit: str,
+    *,
+    place: str = "east.a",
+    interval_s: int = 60,
+    dimension: str = "",
+    maximum: float | None = None,
+) -> Sign:
     return Sign(
         id=sign_id,
         title=text(sign_id),
@@ -38,13 +46,15 @@ def sign(sign_id: str, unit: str, *, place: str = "east.a", interval_s: int = 60
         source="gauge",
         domain=Domain.CONSTRUCTION,
         dimension=dimension,
+        minimum=None if maximum is None else 0.0,
+        maximum=maximum,
     )
 
 
 SIGNS = SignCatalogue(
     [
         sign("radar.p_exceed", "mm/h"),
-        sign("level_cm", "cm"),
+        sign("level_cm", "cm", maximum=500),
         sign("vision.water", "1"),
         sign("tide_m", "m"),
         sign("flow.a", "l/s", interval_s=3600, dimension="flow"),

@@ -196,4 +196,19 @@ MISTAKES = {
         "a table of 2^11 rows",
         RANKED_CAUSES,
     ),
+    # What signs can deliver.
+    "beyond what is measured": Mistake('">=": 25', '">=": 600', 8, "can never hold within 0..500"),
+    "below what is measured": Mistake('">=": 25', '">=": -3', 8, "must always hold within 0..500"),
+    "rises beyond what is measured": Mistake('">=": 25, ', '">=": 501, rise_per: 1h, ', 8, "can never hold"),
+    "looks back less than a reading": Mistake('">=": 25, ', '">=": 25, rise_per: 30s, ', 8, "looks back 30s"),
+    "misses a reading too early": Mistake('">=": 25, for: 3min', "absent: 30s", 8, "misses a reading after 30s"),
+    "counts more than come": Mistake("for: 3min", "count: 9, within: 5min", 8, "needs 9 readings within 5min"),
+    "when beyond what is measured": Mistake('"tide_m >= 4.55"', '"level_cm > 500"', 13, "can never hold"),
+    "cell beyond what is measured": Mistake('">= 0.25 m"', '">= 6 m"', 22, "can never hold", CLOSING),
+    "law that nothing fires": Mistake(
+        "levels:", "laws: {tow: {cite: an order}}\nlevels:", 17, "nothing fires the law 'tow'"
+    ),
+    "leak above the base rate": Mistake(
+        "leak: {yes: 1, of: 500}", "leak: {yes: 1, of: 500}\nbase_rate: {yes: 1, of: 900}", 16, "alone exceeds"
+    ),
 }

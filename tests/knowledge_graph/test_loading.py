@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from contracts import ConfigurationError
 from knowledge_graph import check, load_procedures, load_rules, run_rule_tests
 from knowledge_graph.documents import MAXIMUM_BYTES, MAXIMUM_NODES
+from knowledge_graph.loading import MAXIMUM_FOLDER_BYTES
 
 from .examples import (
     CLOSING,
@@ -69,6 +71,31 @@ def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="has 5 problems") as caught:
         load_rules(tmp_path, SIGNS, PLACES, PROCEDURES)
     assert {problem.where.split(":")[0] for problem in caught.value.problems} == {"a.yaml", "b.yaml", "c.yaml"}
+
+
+def test_advice_on_what_is_claimed_and_on_rules_that_end(tmp_path: Path) -> None:
+    text = UNDERPASS.replace("leak: {", "until: 2026-07-20\nbase_rate: {yes: 1, of: 10}\nleak: {")
+    write_rules(tmp_path, {"a.yaml": text})
+
+    def advice(today: date | None) -> list[str]:
+        report = check(tmp_path, SIGNS, PLACES, PROCEDURES, today=today)
+        assert report.passed
+        return [problem.message for problem in report.advice if "base" in problem.message or "ed on" in problem.message]
+
+    assert advice(None) == ["without evidence the risk has 0.002, the base rate says 0.1."]
+    assert "the rule ended on 2026-07-20." in advice(date(2026, 8, 1))
+    assert any(
+        "ends on" in problem.message
+        for problem in check(tmp_path, SIGNS, PLACES, PROCEDURES, today=date(2026, 7, 1)).advice
+    )
+
+
+def test_a_folder_beyond_its_bounds_is_refused_unread(tmp_path: Path) -> None:
+    filler = "#" * (MAXIMUM_BYTES - 1)
+    for number in range(MAXIMUM_FOLDER_BYTES // MAXIMUM_BYTES + 1):
+        (tmp_path / f"{number}.yaml").write_text(filler, encoding="utf-8")
+    report = check(tmp_path, SIGNS, PLACES, PROCEDURES)
+    assert [problem.remedy for problem in report.problems] == ["Split the pack."]
 
 
 def test_one_id_in_two_files(tmp_path: Path) -> None:

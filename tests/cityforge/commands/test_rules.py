@@ -43,6 +43,24 @@ def test_problems_of_several_files_are_reported_at_once(cityforge: Command, rule
     assert any("leak.yaml" in where and "water_main.flwo" in message for where, message in problems.items())
 
 
+def test_problems_of_procedures_hide_no_problems_of_rules(cityforge: Command, rules: Path) -> None:
+    change(rules / "leak.yaml", "source: water_main.flow", "source: water_main.flwo")
+    (rules.parent / "procedures.yaml").write_text("SOP-1: {title: x}\n", encoding="utf-8")
+    outcome = cityforge("rules", "check", "pack", "--json")
+    wheres = {problem["where"].partition(":")[0] for problem in outcome.data["error"]["problems"]}
+    assert wheres == {"construction.water_main/procedures.yaml", "construction.water_main/leak.yaml"}
+
+
+def test_advice_and_coverage_are_told_and_fail_nothing(cityforge: Command, rules: Path) -> None:
+    change(rules / "leak.yaml", "status: active", "status: trial\nuntil: 2020-01-01")
+    outcome = cityforge("rules", "check", "pack", "--json")
+    assert outcome.code == 0, outcome.err
+    assert any("ended on 2020-01-01" in one["message"] for one in outcome.data["advice"])
+    levels = {one["level"]: (one["covered"], one["places"]) for one in outcome.data["packs"][0]["coverage"]}
+    assert levels == dict.fromkeys(("city", "district", "street", "grid", "community"), (1, 1))
+    assert "ended on 2020-01-01" in cityforge("rules", "check", "pack").out
+
+
 def test_a_failed_test_ends_with_code_three_and_says_what_came(cityforge: Command, rules: Path) -> None:
     change(rules / "supply_loss.yaml", '"<": 95 l/s', '"<": 90 l/s')
     outcome = cityforge("rules", "test", "pack", "--json")
