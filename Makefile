@@ -100,9 +100,11 @@ peers-serving: setup ## Environments with the peers of `python -m benchmarks.ser
 	$(BIN)/uv pip install --python .venv-peers-mlserver/bin/python 'mlserver>=1.7' onnxruntime
 
 .PHONY: judges
-judges: setup ## An environment with clients of others that the slow tests let judge: KServe's
+judges: setup ## An environment with programs of others that the slow tests let judge: KServe's clients, perf-analyzer
 	@test -x .venv-judges/bin/python || $(PYTHON) -m venv .venv-judges
 	$(BIN)/uv pip install --quiet --python .venv-judges/bin/python 'kserve>=0.21,<0.22'
+	@$(BIN)/uv pip install --quiet --python .venv-judges/bin/python 'perf-analyzer>=2.60' 2>/dev/null || \
+		echo "perf-analyzer needs glibc 2.38 (Debian 13, Ubuntu 24.04): its test is skipped here."
 
 .PHONY: serve
 serve: setup ## Serve the champions and run the warning runtime

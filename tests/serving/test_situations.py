@@ -230,6 +230,10 @@ def test_clients_that_give_up_are_told_and_the_server_goes_on(slow: Server, over
         assert answer.as_numpy("y").shape == (ROWS, 4)
         with pytest.raises(InferenceServerException, match=r"deadline|not be answered"):
             patient.infer(SLOW, slow_input(triton_http), headers=dict(HEADERS), timeout=1)
+    with pytest.raises(InferenceServerException, match=r"deadline|not be answered"):
+        over_grpc.infer(SLOW, slow_input(), headers=HEADERS | {"x-deadline-ms": "0.001", "x-priority": "alarm"})
+    with pytest.raises(InferenceServerException, match="none of alarm"):
+        over_grpc.infer(SLOW, slow_input(), headers=HEADERS | {"x-priority": "urgent"})
     assert over_grpc.is_server_live(client_timeout=20)
     assert over_grpc.get_server_metadata(headers=HEADERS, client_timeout=20).name == "cityforge"
 
