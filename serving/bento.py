@@ -12,7 +12,7 @@ import subprocess
 import sys
 import uuid
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 from contracts import Action, ConfigurationError, ModelError, Problem, ReleaseManifest, ServiceError
@@ -53,6 +53,8 @@ REQUIREMENTS = (
     "uvloop",
 )
 """What those rooms import, and no more: neither torch nor mlflow."""
+OPTIONAL_REQUIREMENTS = ("psycopg", "psycopg-binary")
+"""What a shared store on PostgreSQL needs; packed where it is installed."""
 _ROOT = Path(__file__).resolve().parent.parent
 _ARTEFACTS = "artefacts"
 _REASON = "packed into a bento"
@@ -142,7 +144,11 @@ def build_bento(project: Project) -> str:
 
 def requirements() -> list[str]:
     """Return what a bento needs, pinned to what is installed here: that is what its models were proven with."""
-    return [f"{name}=={version(name)}" for name in REQUIREMENTS]
+    installed = {found.name for found in distributions()}
+    return [
+        f"{name}=={version(name)}"
+        for name in (*REQUIREMENTS, *(name for name in OPTIONAL_REQUIREMENTS if name in installed))
+    ]
 
 
 def _bentofile() -> str:
@@ -185,6 +191,7 @@ _DOCKERFILE = """{% extends bento_base_template %}
 {% block SETUP_BENTO_ENTRYPOINT %}
 {{ super() }}
 # cityforge's own server replaces workers that die; `serve` as the argument starts BentoML's instead.
+ENV CITYFORGE_PACKED_HOST=0.0.0.0
 CMD [ "python", "src/service.py" ]
 {% endblock %}
 """

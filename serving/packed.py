@@ -22,6 +22,8 @@ from .versions import VERSION_VARIABLE
 
 STATE_VARIABLE = "CITYFORGE_STATE"
 """Folder of the store's copy; by default one among the system's temporary files."""
+HOST_VARIABLE = "CITYFORGE_PACKED_HOST"
+"""Where to listen unless the settings say: an image sets it, since in a container nobody calls from inside."""
 STORE, RELEASES, FACTS = "store.db", "releases", "facts.json"
 
 
@@ -40,6 +42,8 @@ def use_artefacts(folder: Path) -> None:
     if "store_url" not in given:
         given["store_url"] = f"sqlite:///{_writable_copy(folder / STORE, facts['id'])}"
     given.setdefault("releases_url", str(folder / RELEASES))
+    if HOST_VARIABLE in os.environ:
+        given.setdefault("host", os.environ[HOST_VARIABLE])
     os.environ[SETTINGS_VARIABLE] = json.dumps(given)
     os.environ["PYTHONPATH"] = str(folder.parent)  # so that workers, too, import the rooms that lie there
 

@@ -15,7 +15,9 @@ import psutil
 import pytest
 
 from contracts import ConfigurationError, ModelError
-from serving.bento import REQUIREMENTS, build_bento, write_project
+from serving import read_settings
+from serving.bento import REQUIREMENTS, build_bento, write_artefacts, write_project
+from serving.packed import use_artefacts
 from store import ReleaseStore, Store
 
 from .city import FLOW, City, populated
@@ -139,6 +141,8 @@ def test_a_bento_holds_no_reading_no_warning_and_no_key(bento):
         assert store.verdicts.find("ep-1") == []
         for entry in store.ledger.champions().values():
             ReleaseStore(artefacts / "releases").path(entry.manifest.sha256)
+    image = (folder / "env" / "docker" / "Dockerfile").read_text().splitlines()
+    assert image[-2:] == ["ENV CITYFORGE_PACKED_HOST=0.0.0.0", 'CMD [ "python", "src/service.py" ]']
     text = b"".join(path.read_bytes() for path in (folder / "src").glob("*") if path.is_file())
     assert b"sha256" not in text
 
@@ -197,6 +201,30 @@ def test_what_a_worker_imports_is_among_the_requirements():
     where_they_happen_to_be = {"brotli", "grpcio-tools"}  # tried by httpx and grpc, done without
     assert imported - known - {"cityforge", "setuptools"} - where_they_happen_to_be == set()
     assert {"torch", "mlflow", "ultralytics"} & known == set()
+
+
+def test_what_a_bento_brings_holds_unless_settings_say_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    city = populated(tmp_path)
+    manifests = [entry.manifest for entry in city.store.ledger.champions().values()]
+    write_artefacts(tmp_path / "artefacts", city.store, city.releases, manifests, "test")
+    city.close()
+    for name in ("PYTHONPATH", "CITYFORGE_PACKED_VERSION"):
+        monkeypatch.setenv(name, "set below")  # so that it is put back
+    monkeypatch.setenv(PACKED_STATE, str(tmp_path / "state"))
+    monkeypatch.setenv("CITYFORGE_SERVING", '{"port": 3100}')
+    use_artefacts(tmp_path / "artefacts")
+    found = read_settings()
+    assert (found.host, found.port, found.keys, found.open_access) == ("127.0.0.1", 3100, (), False)
+    assert found.store_url.get_secret_value() == f"sqlite:///{tmp_path / 'state' / 'store.db'}"
+    assert found.releases_url.get_secret_value() == str(tmp_path / "artefacts" / "releases")
+    monkeypatch.setenv("CITYFORGE_PACKED_HOST", "0.0.0.0")  # noqa: S104 - as in a container
+    monkeypatch.setenv("CITYFORGE_SERVING", '{"store_url": "sqlite:////other/store.db"}')
+    use_artefacts(tmp_path / "artefacts")
+    found = read_settings()
+    assert (found.host, found.store_url.get_secret_value()) == ("0.0.0.0", "sqlite:////other/store.db")  # noqa: S104
+    monkeypatch.setenv("CITYFORGE_SERVING", "[]")
+    with pytest.raises(ConfigurationError, match="is no JSON object"):
+        use_artefacts(tmp_path / "artefacts")
 
 
 def test_there_must_be_a_champion_and_an_empty_folder(tmp_path: Path):
