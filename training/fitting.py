@@ -124,6 +124,9 @@ def _fit_members(
 
         kept = None if checkpoint is None else Checkpoint(checkpoint.folder / f"member-{number}")
         epochs += fit(member, seen[0], seen[1], own, report, checkpoint=kept)
+    composite.eval()
+    with torch.no_grad(), one_thread():
+        composite.settle(validation)
     return epochs
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from contracts import ForecastSpec
 
-from .forecaster import Batch, Forecaster, Options
+from .forecaster import Batch, Batches, Forecaster, Options
 
 
 class MemberOptions(BaseModel):
@@ -72,6 +72,9 @@ class CompositeForecaster(Forecaster):
     def adapt(self, batch: Batch) -> Batch:
         """Return a batch as the members see it: as it is, unless the family changes it."""
         return batch
+
+    def settle(self, validation: Batches) -> None:
+        """Fit what is the composite's own, its members being fitted; nothing, unless the family has something."""
 
     def describe(self) -> dict[str, float | int | str]:
         """Return what the members chose, each name with its member's number before it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from pathlib import Path
 
 import onnx
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from contracts import ModelError
 
@@ -57,6 +58,26 @@ def example_inputs(forecaster: Forecaster, batch: int) -> dict[str, Tensor]:
     return inputs
 
 
+class _Graph(nn.Module):
+    """A forecaster with every output of its signature, where ``forward`` gives the quantiles alone."""
+
+    def __init__(self, forecaster: Forecaster) -> None:
+        super().__init__()
+        self.forecaster = forecaster
+
+    def forward(
+        self,
+        context: Tensor,
+        calendar: Tensor | None = None,
+        *,
+        known: Tensor | None = None,
+        static: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
+        given = {"calendar": calendar, "known": known, "static": static}
+        inputs = {name: tensor for name, tensor in given.items() if tensor is not None}
+        return self.forecaster.outputs(context, self.forecaster(context, **inputs))
+
+
 def _convert(forecaster: Forecaster, examples: dict[str, Tensor], batch: torch.export.Dim) -> torch.onnx.ONNXProgram:
     signature = forecaster.signature
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -64,7 +85,7 @@ def _convert(forecaster: Forecaster, examples: dict[str, Tensor], batch: torch.e
         # The exporter warns of its own internals; parity is measured on every export instead.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            forecaster,
+            _Graph(forecaster),
             kwargs=examples,
             input_names=[spec.name for spec in signature.inputs],
             output_names=[spec.name for spec in signature.outputs],
@@ -99,6 +120,7 @@ def _describe(model: onnx.ModelProto, forecaster: Forecaster) -> None:
         (SIGNATURE_KEY, forecaster.signature.model_dump_json()),
         (FORECAST_KEY, forecaster.spec.model_dump_json()),
         ("cityforge.family", forecaster.family),
+        *((f"cityforge.{name}", json.dumps(note)) for name, note in forecaster.notes().items()),
     ):
         entry = model.metadata_props.add()
         entry.key, entry.value = name, value

@@ -108,6 +108,15 @@ class Forecaster(nn.Module):
         """
         raise NotImplementedError
 
+    def outputs(self, context: Tensor, quantiles: Tensor) -> tuple[Tensor, ...]:
+        """Return what the graph gives, in the order of the signature, from the context and what ``forward`` gave."""
+        del context
+        return (quantiles,)
+
+    def notes(self) -> dict[str, object]:
+        """Return what a reader of the graph must know beyond signature and spec, as JSON in its metadata."""
+        return {}
+
     def describe(self) -> dict[str, float | int | str]:
         """Return what fitting chose, for the model card."""
         return {}
