@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .checkpoint import Checkpoint
+from .covariates import Covariates
 from .dataset import Dataset
 from .disturbance import DisturbanceRule
 from .evaluation import Predict, RollingForecasts, Scores, roll, score
@@ -17,6 +18,7 @@ from .windows import Origins, SeriesBuffer, WindowBatches
 
 __all__ = [
     "Checkpoint",
+    "Covariates",
     "Dataset",
     "DisturbanceRule",
     "Epoch",

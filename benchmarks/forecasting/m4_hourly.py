@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from contracts import ForecastSpec
 from models.forecasting import Batch
-from training import Origins, Series, SeriesBuffer, WindowBatches
+from training import Covariates, Origins, Series, SeriesBuffer, WindowBatches
 
 from .champion import Champion, Fitted, fit_champion, measure_asking
 from .m4_metrics import INTERVAL, Array, score, seasonal_naive, seasonal_scale
@@ -99,7 +99,8 @@ class Panel:
         """Return the last windows of the series: what the test asks."""
         rows = [np.r_[np.full(CONTEXT, np.nan), one][-CONTEXT:] for one in self.series[:count]]
         context = torch.from_numpy(np.array(rows, dtype=np.float32))
-        return Batch(context, torch.full((len(context), HORIZON), torch.nan))
+        numbers = torch.arange(len(context), dtype=torch.float32)[:, None]
+        return Batch(context, torch.full((len(context), HORIZON), torch.nan), static=numbers)
 
     def windows(self, batch_size: int) -> tuple[WindowBatches, WindowBatches]:
         """Return all windows that the series hold, and the last one of each."""
@@ -107,7 +108,8 @@ class Panel:
         series = [
             Series(str(number), 0, spec.interval_s, one.astype(np.float32)) for number, one in enumerate(self.series)
         ]
-        buffer = SeriesBuffer(series, spec)
+        numbers = np.arange(len(series), dtype=np.float32)[:, None]
+        buffer = SeriesBuffer(series, spec, Covariates(tuple(one.sign for one in series), None, numbers))
         whole = [Origins(i, min(CONTEXT, len(one) - HORIZON), len(one) - HORIZON) for i, one in enumerate(self.series)]
         last = [Origins(one.series, one.last, one.last) for one in whole]
         return WindowBatches(buffer, buffer, whole, batch_size), WindowBatches(buffer, buffer, last)
@@ -116,7 +118,8 @@ class Panel:
 def spec_of() -> ForecastSpec:
     """Return what is forecast: the median and the 95 % interval of 48 hours."""
     tail = (1 - INTERVAL) / 2
-    return ForecastSpec(context=CONTEXT, horizon=HORIZON, interval_s=3600, quantiles=(tail, 0.5, 1 - tail))
+    quantiles = (tail, 0.5, 1 - tail)
+    return ForecastSpec(context=CONTEXT, horizon=HORIZON, interval_s=3600, quantiles=quantiles, static=("sign_number",))
 
 
 def fit_panel(champion: Champion, panel: Panel, seed: int = 0) -> Fitted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .autoregression import Autoregression, AutoregressionOptions
 from .catalogue import ENTRY_POINT_GROUP, build_forecaster, families, option_problems
 from .composite import AdaptedBatches, CompositeForecaster, CompositeOptions, DrawnBatches, MemberOptions
 from .ensemble import Ensemble
@@ -30,6 +31,7 @@ from .seasonal_naive import SeasonalNaive, SeasonalNaiveOptions
 from .spiking import SpikeCount, Spiking, SpikingOptions
 from .tgcn import TGCN, TGCNOptions
 from .tide import Tide, TideOptions
+from .window_extreme import WindowExtreme, WindowExtremeOptions
 
 __all__ = [
     "NetworkOptions",
@@ -48,6 +50,8 @@ __all__ = [
     "SpikingOptions",
     "ENTRY_POINT_GROUP",
     "AdaptedBatches",
+    "Autoregression",
+    "AutoregressionOptions",
     "Batch",
     "Batches",
     "ClosedFormForecaster",
@@ -74,6 +78,8 @@ __all__ = [
     "SeasonallyAdjusted",
     "Tide",
     "TideOptions",
+    "WindowExtreme",
+    "WindowExtremeOptions",
     "build_forecaster",
     "example_inputs",
     "export_onnx",

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from contracts import ConfigurationError, ForecastSpec, ModelError, Problem
 
+from .autoregression import Autoregression
 from .composite import CompositeForecaster, CompositeOptions
 from .ensemble import Ensemble
 from .forecaster import Forecaster
@@ -24,6 +25,7 @@ from .seasonal_naive import SeasonalNaive
 from .spiking import Spiking
 from .tgcn import TGCN
 from .tide import Tide
+from .window_extreme import WindowExtreme
 
 ENTRY_POINT_GROUP = "cityforge.forecasters"
 """A package of one's own offers ``Forecaster`` subclasses under this entry point group."""
@@ -31,6 +33,7 @@ ENTRY_POINT_GROUP = "cityforge.forecasters"
 _BUILT_IN: tuple[type[Forecaster], ...] = (
     SeasonalNaive,
     Ridge,
+    Autoregression,
     NLinear,
     DLinear,
     Tide,
@@ -41,6 +44,7 @@ _BUILT_IN: tuple[type[Forecaster], ...] = (
     TGCN,
     Ensemble,
     SeasonallyAdjusted,
+    WindowExtreme,
 )
 
 

@@ -36,6 +36,12 @@ DECLARATIONS = (
     Declaration("ridge", {"season": 24, "guard": 6.0, "prior_seasons": [0, 1], "look_backs": [24, 48], "blend": 3}),
     Declaration("ridge", {"scaled": True, "criterion": "mse"}),
     Declaration("ridge", {"hour_harmonics": 2, "recalibrate": True}, SPEC_WITH_CALENDAR),
+    Declaration("autoregression", {"lags": [1, 2, 24], "seasons": [24], "look_back": 36, "season": 24}),
+    Declaration(
+        "autoregression",
+        {"lags": [1, 24], "seasons": [24], "look_back": 24, "signs": 3, "logarithm": True},
+        SPEC.model_copy(update={"static": ("sign_number",)}),
+    ),
     Declaration("nlinear", {"season": 24, "guard": 6.0}),
     Declaration("dlinear", {"hour_harmonics": 2}, SPEC_WITH_CALENDAR),
     Declaration("tide", {"width": 16, "season": 24, "prior_seasons": [24], "scaling": "log", "guard": 6.0}),
@@ -48,6 +54,7 @@ DECLARATIONS = (
     Declaration(
         "ensemble", {"members": [{"family": "ridge"}, {"family": "tide", "options": {"width": 8}, "copies": 2}]}
     ),
+    Declaration("window_extreme", {"members": [{"family": "seasonal_naive"}], "tail": [0.01]}),
     Declaration("seasonally_adjusted", {"season": 22, "members": [{"family": "nlinear"}]}),
 )
 

@@ -24,8 +24,8 @@ RAW_QUANTILES = [
 ]
 DESCENDED = [one for one in DECLARATIONS if issubclass(families()[one.family], GradientForecaster)]
 
-# The exporter takes seconds for each of these.
-_LONG_EXPORTS = ("ensemble", "seasonally_adjusted", "spiking", "patchtst")
+# The exporter takes seconds for each of these; test_window_extreme.py exports one of its own.
+_LONG_EXPORTS = ("ensemble", "window_extreme", "seasonally_adjusted", "spiking", "patchtst")
 
 each_family = pytest.mark.parametrize("declaration", DECLARATIONS, ids=str)
 
