@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TypeVar
 
@@ -94,8 +97,20 @@ def map_on_all_cores(draw: Callable[[_Job], object], jobs: Sequence[_Job]) -> It
     if workers == 1:
         yield from map(draw, jobs)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_watch_parent) as pool:
         yield from pool.map(draw, jobs, chunksize=8)
+
+
+def _watch_parent() -> None:
+    """End this process with the one that wants the drawings: the pool's own processes outlive one that is killed."""
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), name="parent", daemon=True).start()
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _draw_one(job: tuple[Path, str, Scene]) -> None:
