@@ -121,6 +121,8 @@ COMMANDS: dict[str, Entry] = {
             "interview": Entry("Ask a veteran and write the rule.", "cityforge.commands.rules_interview:interview"),
             "show": Entry("Show one risk as a bow-tie.", "cityforge.commands.rules_show:show"),
             "diff": Entry("Say what changed, and on past cases.", "cityforge.commands.rules_diff:diff"),
+            "export": Entry("Graph, spreadsheet or DMN table.", "cityforge.commands.rules_exchange:export"),
+            "import": Entry("Take a spreadsheet or DMN table in.", "cityforge.commands.rules_exchange:import_file"),
             "schema": Entry("JSON Schema for editors.", "cityforge.commands.rules_format:schema"),
         },
     ),

@@ -39,8 +39,12 @@ from .sweep import RuleSweep, Swept
 from .tables import DecisionTable, HitPolicy, make_table
 from .tracing import Step, trace_backward, trace_forward
 from .trials import TestReport, TestResult, play, run_rule_tests
+from .workbooks import apply_workbook, put_table, write_workbook
 
 __all__ = [
+    "apply_workbook",
+    "put_table",
+    "write_workbook",
     "LevelCoverage",
     "cover_levels",
     "BowTie",

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import openpyxl
@@ -21,6 +23,9 @@ MAXIMUM_BYTES = 4 * 1024 * 1024
 MAXIMUM_UNPACKED_BYTES = 64 * 1024 * 1024
 _MAXIMUM_COLUMNS = 64
 _MAXIMUM_ROWS = 1000
+_MAXIMUM_SHEETS = 32
+_LONGEST_NAME = 31  # of a sheet, by the format
+Line = tuple[Any, ...]
 _FORBIDDEN = (b"<!DOCTYPE", b"<!ENTITY")
 
 
@@ -83,21 +88,7 @@ def read_dmn(content: bytes) -> DecisionTable:
 
 def write_sheet(table: DecisionTable) -> bytes:
     """Return a table as a workbook: a header of inputs and ``outcome``, one row a line, the hit policy above."""
-    book = openpyxl.Workbook()
-    sheet = book.active
-    if sheet is None:  # a new workbook has a sheet
-        raise AssertionError
-    sheet.title = "rules"
-    sheet.append([table.name, table.policy.value])
-    sheet.append([*table.inputs, "outcome"])
-    for row in table.rows:
-        sheet.append([*(str(row.cell(name)) for name in table.inputs), row.outcome])
-    for line in sheet.iter_rows():
-        for cell in line:
-            cell.data_type = "s"  # text: "= 3" is no formula
-    buffer = io.BytesIO()
-    book.save(buffer)
-    return buffer.getvalue()
+    return write_book({"rules": table_lines(table)})
 
 
 def read_sheet(content: bytes) -> DecisionTable:
@@ -106,25 +97,67 @@ def read_sheet(content: bytes) -> DecisionTable:
     Raises:
         KnowledgeError: if it is too large, no workbook, or a cell cannot be read.
     """
-    _check_archive(content)
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-        lines = list(sheet.iter_rows(values_only=True, max_row=_MAXIMUM_ROWS + 3, max_col=_MAXIMUM_COLUMNS))
-    except (OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile, ET.ParseError) as exc:
-        message = f"The workbook cannot be read: {exc}. Save it as .xlsx."
-        raise KnowledgeError(message) from exc
-    lines = [line for line in lines if any(cell is not None for cell in line)]
+    return table_of_lines(next(iter(read_book(content).values()), []))
+
+
+def table_lines(table: DecisionTable) -> list[Line]:
+    """Return a table as the lines of a sheet."""
+    rows = [(*(str(row.cell(name)) for name in table.inputs), row.outcome) for row in table.rows]
+    return [(table.name, table.policy.value), (*table.inputs, "outcome"), *rows]
+
+
+def table_of_lines(lines: list[Line]) -> DecisionTable:
+    """Read a table from the lines of a sheet.
+
+    Raises:
+        KnowledgeError: if there is no header, or a cell cannot be read.
+    """
     if len(lines) < 2 or len(lines) > _MAXIMUM_ROWS + 2 or "outcome" not in lines[1]:  # noqa: PLR2004 - two headers
         message = f"The workbook has no header with 'outcome' in its second line, or over {_MAXIMUM_ROWS} rows."
         raise KnowledgeError(message)
     last = lines[1].index("outcome")
     inputs = [str(name) for name in lines[1][:last]]
-    rows = [(_cells(inputs, line), str(line[last])) for line in lines[2:]]
-    return make_table(str(lines[0][0]), rows, policy=_policy(str(lines[0][1] or "unique")))
+    rows = [(_cells(inputs, line), str(line[last] if len(line) > last else "")) for line in lines[2:]]
+    policy = str(lines[0][1] or "unique") if len(lines[0]) > 1 else "unique"
+    return make_table(str(lines[0][0]), rows, policy=_policy(policy))
 
 
-def _cells(inputs: list[str], line: tuple[object, ...]) -> dict[str, str | float]:
+def write_book(sheets: Mapping[str, Sequence[Line]]) -> bytes:
+    """Return a workbook; text stays text, so that ``= 3`` is no formula."""
+    book = openpyxl.Workbook()
+    for sheet in book.worksheets:
+        book.remove(sheet)
+    for name, lines in sheets.items():
+        sheet = book.create_sheet(name[:_LONGEST_NAME])
+        for line in lines:
+            sheet.append(line)
+        for cell in (cell for line in sheet.iter_rows() for cell in line if isinstance(cell.value, str)):
+            cell.data_type = "s"
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def read_book(content: bytes) -> dict[str, list[Line]]:
+    """Read the sheets of a workbook, empty lines left out.
+
+    Raises:
+        KnowledgeError: if it is too large or no workbook.
+    """
+    _check_archive(content)
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        sheets = {
+            sheet.title: list(sheet.iter_rows(values_only=True, max_row=_MAXIMUM_ROWS + 3, max_col=_MAXIMUM_COLUMNS))
+            for sheet in book.worksheets[:_MAXIMUM_SHEETS]
+        }
+    except (OSError, ValueError, KeyError, IndexError, TypeError, zipfile.BadZipFile, ET.ParseError) as exc:
+        message = f"The workbook cannot be read: {exc}. Save it as .xlsx."
+        raise KnowledgeError(message) from exc
+    return {name: [line for line in lines if any(cell is not None for cell in line)] for name, lines in sheets.items()}
+
+
+def _cells(inputs: list[str], line: Line) -> dict[str, str | float]:
     return {name: "-" if cell is None else str(cell) for name, cell in zip(inputs, line, strict=False)}
 
 

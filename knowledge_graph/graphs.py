@@ -28,7 +28,8 @@ def _add_rule(graph: nx.MultiDiGraph, rule: Rule) -> None:
     graph.add_node(risk, kind="risk", title=rule.title.zh, status=str(words.status), version=words.version)
     for name, cause in words.causes.items():
         graph.add_node(rule.node(name), kind="cause", title=cause.title.zh if cause.title else name)
-        graph.add_edge(rule.node(name), risk, kind="causes", share=cause.rate, basis=cause.basis)
+        strength = {"share": cause.rate} if cause.yes is not None else {"weight": cause.weight or 1.0}
+        graph.add_edge(rule.node(name), risk, kind="causes", basis=cause.basis, **strength)
     for name, inhibitor in words.inhibits.items():
         graph.add_node(rule.node(name), kind="inhibitor", title=inhibitor.title.zh if inhibitor.title else name)
         graph.add_edge(rule.node(name), risk, kind="inhibits", share=inhibitor.rate, basis=inhibitor.basis)
