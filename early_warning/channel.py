@@ -319,22 +319,33 @@ class Channel:
         self.late, self.sightings = [], ()
         self.history.trim(instant_ms // self.interval_ms - self._needed)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the state as JSON, but for the calibration, which others read too."""
+    def heard_json(self) -> dict[str, Any]:
+        """Return as JSON what readings change: it is written with every batch of them, and kept small for that."""
         return {
             "history": self.history.to_json(),
+            "heard_ms": self.heard_ms,
+            "late": [list(reading) for reading in self.late],
+        }
+
+    def judged_json(self) -> dict[str, Any]:
+        """Return as JSON what instants and verdicts change, but for the calibration, which others read too."""
+        return {
             "pending": [issued.packed for issued in self.pending],
             "scores": pack_array(self.scores),
             "judged": [self.judged, *self.records],
             "sums": list(self.sums),
             "past_sums": [pack_array(past) for past in self.past_sums],
-            "times": [self.heard_ms, self.judged_ms, self.frozen_ms, self.quarantined_since_ms],
-            "late": [list(reading) for reading in self.late],
+            "times": [self.judged_ms, self.frozen_ms, self.quarantined_since_ms],
         }
 
-    def restore(self, state: dict[str, Any], calibration: dict[str, Any] | None) -> None:
-        """Restore :meth:`to_json` and the calibration; forecasts of another shape than is now asked for are dropped."""
+    def restore_heard(self, state: dict[str, Any]) -> None:
+        """Restore :meth:`heard_json`."""
         self.history = History.from_json(self.interval_ms, self.history.capacity, state["history"])
+        self.heard_ms = state["heard_ms"]
+        self.late = [(int(time), float(value)) for time, value in state["late"]]
+
+    def restore_judged(self, state: dict[str, Any], calibration: dict[str, Any] | None) -> None:
+        """Restore :meth:`judged_json` and the calibration; forecasts of another shape than now are dropped."""
         self.calibration = None if calibration is None else CalibrationState.from_json(calibration)
         waiting = [Issued(origin, unpack_array(rows), learnable) for origin, rows, learnable in state["pending"]]
         shape = (self.spec.horizon + 2, len(self.spec.quantiles)) if self.spec else None
@@ -343,5 +354,4 @@ class Channel:
         self.judged, self.records = state["judged"][0], (state["judged"][1], state["judged"][2])
         self.sums = (state["sums"][0], state["sums"][1])
         self.past_sums = (unpack_array(state["past_sums"][0]), unpack_array(state["past_sums"][1]))
-        self.heard_ms, self.judged_ms, self.frozen_ms, self.quarantined_since_ms = state["times"]
-        self.late = [(int(time), float(value)) for time, value in state["late"]]
+        self.judged_ms, self.frozen_ms, self.quarantined_since_ms = state["times"]

@@ -5,9 +5,9 @@
         for instant in engine.due():
             outcome = engine.decide(instant, ask(engine.prepare(instant)))
 
-Everything that the future depends on is in its state, which is JSON under a few dozen keys: ``clock``, ``sign/<id>``,
-``calibration/<id>``, ``rules/<pack>/<place>``, ``episode/<risk>@<place>``, ``incident/<id>``, ``budget``. An outcome
-carries the keys that changed.
+Everything that the future depends on is in its state, which is JSON under a few dozen keys: ``clock``, ``heard/<id>``,
+``judged/<id>``, ``calibration/<id>``, ``rules/<pack>/<place>``, ``episode/<risk>@<place>``, ``incident/<id>``,
+``budget``. An outcome carries the keys that changed.
 """
 
 from __future__ import annotations
@@ -140,6 +140,7 @@ class WarningEngine:
         self._memory: dict[str, dict[str, Any]] = {}
         self._ignored = 0
         self._asked: dict[str, list[str]] = {}
+        self._heard: set[str] = set()
         self._touched: set[str] = set()
         self._ruled = _ruled(configuration.rules)
         if state:
@@ -160,8 +161,10 @@ class WarningEngine:
     def _restore(self, state: Mapping[str, Any]) -> None:
         for key in sorted(state):
             kind, _, name = key.partition("/")
-            if kind == "sign" and name in self._configuration.signs:
-                self._channel(name).restore(state[key], state.get(calibration_key(name)))
+            if kind == "heard" and name in self._configuration.signs:
+                self._channel(name).restore_heard(state[key])
+            elif kind == "judged" and name in self._configuration.signs:
+                self._channel(name).restore_judged(state[key], state.get(calibration_key(name)))
             elif kind == "rules":
                 self._memory[name] = state[key]
             elif kind == CLOCK_KEY:
@@ -194,7 +197,7 @@ class WarningEngine:
         channel = self._channel(sign)
         self._watermarks.hear(channel.sign, item.time_ms)
         channel.accept(item.time_ms, item.value, item.quality, decided_ms=decided_ms)
-        self._touched.add(sign)
+        self._heard.add(sign)
 
     def _answer(self, verdict: Verdict, time_ms: int) -> None:
         episode = self._desk.answer(verdict)
@@ -368,15 +371,18 @@ class WarningEngine:
             if key.startswith("rules/"):
                 state[key] = self._memory[key.removeprefix("rules/")]
             else:
-                state |= self._channel_state(key)
+                state |= self._judged_state(key)
+                self._heard.add(key)
+        state |= {f"heard/{sign}": self._channels[sign].heard_json() for sign in sorted(self._heard)}
         state[CLOCK_KEY] = self._watermarks.to_json() | {"ignored": self._ignored}
+        self._heard.clear()
         self._touched.clear()
         return Outcome(changes.episodes, changes.incidents, changes.outbox, state)
 
-    def _channel_state(self, sign: str) -> dict[str, Any]:
+    def _judged_state(self, sign: str) -> dict[str, Any]:
         channel = self._channels[sign]
         learned = channel.calibration
-        state: dict[str, Any] = {f"sign/{sign}": channel.to_json()}
+        state: dict[str, Any] = {f"judged/{sign}": channel.judged_json()}
         return state if learned is None else state | {calibration_key(sign): learned.to_json()}
 
 
