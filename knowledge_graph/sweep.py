@@ -66,6 +66,7 @@ class RuleSweep:
         self.template = template
         self.places = rule.places
         self._zone = ZoneInfo(ruleset.timezone)
+        self._spoken: dict[tuple[tuple[str, int], ...], set[str]] = {}
         self._conditions: dict[str, SweptCondition] = {}
         self._sequences: dict[str, SweptSequence] = {}
         self._together: dict[str, SweptTogether] = {}
@@ -138,8 +139,11 @@ class RuleSweep:
 
     def spoke(self, said: Mapping[str, int], place: str) -> tuple[str, ...]:
         """Return the signs behind what was said of one case, as an assessment names them."""
-        statements = self._prototypes(said, dict.fromkeys(said, 1.0))
-        names = {statement.node.removeprefix(f"{self.template.rule.id}.") for statement in statements}
+        key = tuple(said.items())
+        if key not in self._spoken:
+            statements = self._prototypes(said, dict.fromkeys(said, 1.0))
+            self._spoken[key] = {one.node.removeprefix(f"{self.template.rule.id}.") for one in statements}
+        names = self._spoken[key]
         found = {self.template.rule.sign_at(place, name) for name in names}
         return tuple(sorted(sign for sign in found if sign is not None))
 

@@ -45,27 +45,31 @@ def read_past(files: Sequence[Path], rules: CompiledRules, times_ms: NDArray[np.
     """
     panels = [Panel(file, exact=True) for file in files]
     wanted = _wanted(rules)
-    spans = [span for panel in panels for sign, span in panel.spans().items() if sign in wanted]
-    if not spans:
-        message = (
-            f"{', '.join(map(str, files))}: no row is of a sign or node@place that the rules ask for, such as "
-            f"{next(iter(wanted), 'none')!r}. Give the readings of the pack's signs."
-        )
-        raise DataError(message)
     step_ms = min(rules.ruleset.signs[sign].interval_s for sign in _signs(rules)) * MS
-    first_ms, last_ms = min(span.first_ms for span in spans), max(span.last_ms for span in spans)
+    ranges = [panel.time_range() for panel in panels]
+    first_ms, last_ms = min(first for first, _ in ranges), max(last for _, last in ranges)
     if times_ms is not None:
         first_ms, last_ms = int(times_ms[0]), int(times_ms[-1])
         step_ms = int(times_ms[1]) - first_ms if times_ms.size > 1 else step_ms
     start, stop = -(-first_ms // step_ms), -(-last_ms // step_ms) + 1
     values = np.full((len(wanted), stop - start), np.nan)
     for panel in panels:
+        rows = np.zeros(0, np.int64)
         for batch in panel.batches():
-            row = np.array([wanted.get(sign, -1) for sign in panel.signs])[batch.signs]
-            column = -(-batch.times_ms // step_ms) - start
+            if rows.size < len(panel.signs):
+                rows = np.array([wanted.get(sign, -1) for sign in panel.signs])
+            row, column = rows[batch.signs], -(-batch.times_ms // step_ms) - start
             inside = (row >= 0) & (column >= 0) & (column < stop - start) & np.isfinite(batch.values)
             values[row[inside], column[inside]] = batch.values[inside]
-    return _past(np.arange(start, stop) * step_ms, {name: values[row] for name, row in wanted.items()})
+    told = np.flatnonzero(np.isfinite(values).any(axis=0))
+    if not told.size:
+        message = (
+            f"{', '.join(map(str, files))}: no row is of a sign or node@place that the rules ask for, such as "
+            f"{next(iter(wanted), 'none')!r}. Give the readings of the pack's signs."
+        )
+        raise DataError(message)
+    kept = slice(0, stop - start) if times_ms is not None else slice(int(told[0]), int(told[-1]) + 1)
+    return _past(np.arange(start, stop)[kept] * step_ms, {name: values[row, kept] for name, row in wanted.items()})
 
 
 def write_past(past: Past, file: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .blocks import Interval, TimeBlocks, bootstrap
-from .episodes import EpisodeCounts, EpisodeScore, count_episodes
+from .episodes import EpisodeCounts, EpisodeScore, Matches, count_episodes, match_episodes
 from .outcomes import Event, Outcome, label_outcomes
 from .probability import ProbabilityScore, score_probability
 from .risks import RiskScore, ScoringPlan, ToldRisk, compare_costs, score_risk
@@ -15,6 +15,7 @@ __all__ = [
     "EpisodeScore",
     "Event",
     "Interval",
+    "Matches",
     "Outcome",
     "ProbabilityScore",
     "RiskScore",
@@ -26,6 +27,7 @@ __all__ = [
     "count_contingency",
     "count_episodes",
     "label_outcomes",
+    "match_episodes",
     "relative_value",
     "score_probability",
     "score_risk",

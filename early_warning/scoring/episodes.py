@@ -19,6 +19,25 @@ _HITS, _AHEAD, _MISSES, _FALSE, _EPISODES = range(5)
 HOUR_MS = 3_600_000
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """Episodes and events held against each other.
+
+    Attributes:
+        onset_ms: of each event.
+        warned: whether it was warned of.
+        lead_ms: from the opening to its onset; 0 where it was not warned of.
+        opened_ms: of each episode.
+        false: whether it met no event.
+    """
+
+    onset_ms: NDArray[np.int64]
+    warned: NDArray[np.bool_]
+    lead_ms: NDArray[np.int64]
+    opened_ms: NDArray[np.int64]
+    false: NDArray[np.bool_]
+
+
 @dataclass(frozen=True, slots=True)
 class EpisodeCounts:
     """Counts by block of time.
@@ -58,40 +77,61 @@ class EpisodeScore:
     alerts_per_operator_h: float
 
 
-def count_episodes(
-    episodes: Iterable[Episode], events: Sequence[Event], horizon_ms: int, blocks: TimeBlocks
-) -> EpisodeCounts:
+def match_episodes(episodes: Iterable[Episode], events: Sequence[Event], horizon_ms: int) -> Matches:
     """Match episodes of one risk with its events.
 
-    An episode meets an event of its place if it stood at some time from a horizon before the onset to the end. An event
-    belongs to the block of its onset, a false episode to that of its opening.
+    An episode meets an event of its place if it stood at some time from a horizon before the onset to the end.
     """
-    sums = np.zeros((blocks.count, 5))
     spans: dict[str, list[tuple[int, int]]] = {}
     for episode in episodes:
         opened_ms = to_ms(episode.opened_at)
         closed_ms = int(np.iinfo(np.int64).max) if episode.closed_at is None else to_ms(episode.closed_at)
         spans.setdefault(episode.place, []).append((opened_ms, closed_ms))
-    met: set[tuple[str, int]] = set()
-    leads = []
     for found in spans.values():
         found.sort()
+    met: set[tuple[str, int]] = set()
+    leads: list[int | None] = []
     for event in events:
         own = spans.get(event.place, [])
         last = bisect.bisect_right(own, event.end_ms, key=lambda span: span[0])
         hits = [span for span in own[:last] if span[1] >= event.start_ms - horizon_ms]
         met |= {(event.place, opened_ms) for opened_ms, _ in hits}
-        block = int(blocks.of(np.array([event.start_ms]))[0])
-        sums[block, _HITS if hits else _MISSES] += 1
-        if hits:
-            leads.append(event.start_ms - hits[0][0])
-            sums[block, _AHEAD] += leads[-1] > 0
-    for place, found in spans.items():
-        number = blocks.of(np.array([opened_ms for opened_ms, _ in found]))
-        wrong = np.array([(place, opened_ms) not in met for opened_ms, _ in found])
-        np.add.at(sums[:, _EPISODES], number, 1)
-        np.add.at(sums[:, _FALSE], number[wrong], 1)
-    return EpisodeCounts(sums, np.array(leads, np.int64))
+        leads.append(event.start_ms - hits[0][0] if hits else None)
+    opened = [(place, opened_ms) for place, found in spans.items() for opened_ms, _ in found]
+    return Matches(
+        onset_ms=np.array([event.start_ms for event in events], np.int64),
+        warned=np.array([lead is not None for lead in leads], bool),
+        lead_ms=np.array([lead or 0 for lead in leads], np.int64),
+        opened_ms=np.array([opened_ms for _, opened_ms in opened], np.int64),
+        false=np.array([one not in met for one in opened], bool),
+    )
+
+
+def count_episodes(matches: Matches, blocks: TimeBlocks) -> EpisodeCounts:
+    """Count by block of time: an event belongs to that of its onset, an episode to that of its opening."""
+    onset, opened = blocks.of(matches.onset_ms), blocks.of(matches.opened_ms)
+    warned, size = matches.warned, blocks.count
+    columns = [onset[warned], onset[warned & (matches.lead_ms > 0)], onset[~warned], opened[matches.false], opened]
+    sums = np.stack([np.bincount(numbers, minlength=size) for numbers in columns], axis=1).astype(np.float64)
+    return EpisodeCounts(sums, matches.lead_ms[warned])
+
+
+def months_of(matches: Matches) -> dict[str, dict[str, int]]:
+    """Return events, episodes, hits and false alarms by month, ``YYYY-MM`` in UTC."""
+    onset, opened = (_months(times) for times in (matches.onset_ms, matches.opened_ms))
+    return {
+        str(month): {
+            "events": int((onset == month).sum()),
+            "episodes": int((opened == month).sum()),
+            "hits": int((matches.warned & (onset == month)).sum()),
+            "false": int((matches.false & (opened == month)).sum()),
+        }
+        for month in np.unique(np.concatenate([onset, opened]))
+    }
+
+
+def _months(times_ms: NDArray[np.int64]) -> NDArray[np.datetime64]:
+    return times_ms.astype("datetime64[ms]").astype("datetime64[M]")
 
 
 def summarise(counts: EpisodeCounts, *, hours: float, operators: float, known: bool = True) -> EpisodeScore:

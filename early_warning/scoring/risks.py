@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts import Episode, Level, from_ms
+from contracts import Episode, Level
 
 from .blocks import Interval, TimeBlocks, bootstrap
-from .episodes import HOUR_MS, EpisodeScore, count_episodes, summarise
+from .episodes import HOUR_MS, EpisodeScore, count_episodes, match_episodes, months_of, summarise
 from .outcomes import Event, label_outcomes
 from .probability import ProbabilityScore, score_probability
 from .value import count_contingency, expense, relative_value
@@ -97,12 +97,13 @@ def score_risk(
     blocks = TimeBlocks.over(times_ms, plan.block_days)
     hours = max(1.0, (int(times_ms[-1]) - int(times_ms[0])) / HOUR_MS)
     if events is None:
-        counts = count_episodes(told.episodes, [], horizon_ms, blocks)
-        blind = summarise(counts, hours=hours, operators=plan.operators, known=False)
-        return RiskScore(told.risk, blind, None, {}, None, _months(told.episodes, [], horizon_ms))
+        matches = match_episodes(told.episodes, [], horizon_ms)
+        blind = summarise(count_episodes(matches, blocks), hours=hours, operators=plan.operators, known=False)
+        return RiskScore(told.risk, blind, None, {}, None, months_of(matches))
     events = [event for event in events if times_ms[0] < event.start_ms <= times_ms[-1]]
     outcome = label_outcomes(times_ms, told.places, events, horizon_ms)
-    counts = count_episodes(told.episodes, events, horizon_ms, blocks)
+    matches = match_episodes(told.episodes, events, horizon_ms)
+    counts = count_episodes(matches, blocks)
     number = blocks.of(times_ms)
     value, lift = {}, None
     for level, bar in sorted(told.bars.items(), key=lambda item: item[1]):
@@ -117,7 +118,7 @@ def score_risk(
         probability=score_probability(probability, outcome),
         value=value,
         lift=lift,
-        months=_months(told.episodes, events, horizon_ms),
+        months=months_of(matches),
     )
 
 
@@ -151,24 +152,3 @@ def _lift(sums: Floats) -> float | None:
     if not hits + false or not hits + misses:
         return None
     return float(hits / (hits + false) / ((hits + misses) / sums.sum()))
-
-
-def _months(episodes: Sequence[Episode], events: Sequence[Event], horizon_ms: int) -> dict[str, dict[str, int]]:
-    whole = TimeBlocks(0, np.iinfo(np.int64).max // 2, 1)
-    by_event: dict[str, list[Event]] = {}
-    for event in events:
-        by_event.setdefault(f"{from_ms(event.start_ms):%Y-%m}", []).append(event)
-    by_episode: dict[str, list[Episode]] = {}
-    for episode in episodes:
-        by_episode.setdefault(f"{episode.opened_at:%Y-%m}", []).append(episode)
-    found = {}
-    for month in sorted(by_event.keys() | by_episode.keys()):
-        hits = count_episodes(episodes, by_event.get(month, []), horizon_ms, whole).sums[0]
-        false = count_episodes(by_episode.get(month, []), events, horizon_ms, whole).sums[0]
-        found[month] = {
-            "events": len(by_event.get(month, [])),
-            "episodes": len(by_episode.get(month, [])),
-            "hits": int(hits[0]),
-            "false": int(false[3]),
-        }
-    return found

@@ -14,7 +14,7 @@ import pyarrow.csv as pv
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
-from contracts import DataError, from_ms
+from contracts import DataError, from_ms, to_ms
 
 BATCH_ROWS = 65_536
 READAHEAD = 2
@@ -132,6 +132,28 @@ class Panel:
         except (OSError, pa.ArrowException) as exc:
             message = f"The panel {str(self.path)!r} cannot be read: {exc}. Mend the file, or name its columns."
             raise DataError(message) from exc
+
+    def time_range(self) -> tuple[int, int]:
+        """Return the first and the last event time of all rows, from the file's own statistics where it has them.
+
+        Raises:
+            DataError: if the panel has no rows, or cannot be read.
+        """
+        told = self._told_range()
+        if told is None:
+            spans = self.spans().values()
+            told = min(span.first_ms for span in spans), max(span.last_ms for span in spans)
+        return told
+
+    def _told_range(self) -> tuple[int, int] | None:
+        if self._is_csv() or not pa.types.is_timestamp(self._table.schema.field(self.columns.time).type):
+            return None
+        parts = [part for fragment in self._table.get_fragments() for part in fragment.row_groups if part.num_rows]
+        told = [(part.statistics or {}).get(self.columns.time) for part in parts]
+        if not told or any(one is None for one in told):
+            return None
+        ends = [to_ms(end) for one in told if one is not None for end in (one["min"], one["max"])]
+        return min(ends), max(ends)
 
     def spans(self) -> dict[str, Span]:
         """Return first and last time of each sign, reading the panel once."""

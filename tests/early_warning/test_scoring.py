@@ -20,6 +20,7 @@ from early_warning.scoring import (
     compare_costs,
     count_episodes,
     label_outcomes,
+    match_episodes,
     relative_value,
     score_probability,
     score_risk,
@@ -90,7 +91,7 @@ def test_episodes_are_matched_with_events() -> None:
     blocks = TimeBlocks.over(HOURS, 1)
     events = [event(20, 25), event(60, 61), event(100, 110), event(20, 22, "b")]
     episodes = [episode(18, 30), episode(40, 42), episode(103, None), episode(150, 151, "b")]
-    counts = count_episodes(episodes, events, 6 * HOUR_MS, blocks)
+    counts = count_episodes(match_episodes(episodes, events, 6 * HOUR_MS), blocks)
     hits, ahead, misses, false, opened = counts.sums.sum(axis=0)
     assert (hits, ahead, misses, false, opened) == (2, 1, 2, 2, 4)
     assert sorted(counts.leads_ms) == [-3 * HOUR_MS, 2 * HOUR_MS]
