@@ -5,17 +5,19 @@ An order stands in the audit, with who gave it; all processes follow it, also th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from contracts import ArtefactError
 
 from .engine import Slot
-from .errors import NotFoundError
+from .errors import MalformedError, NotFoundError
 from .platform import LOAD, UNLOAD
 
 if TYPE_CHECKING:
     from .platform import Platform
 
+_CONFIG, _FILE = "config", "file:"
 READY, UNAVAILABLE = "READY", "UNAVAILABLE"
 
 
@@ -28,6 +30,23 @@ def index_models(platform: Platform, *, ready: bool = False) -> list[dict[str, A
     """
     entries = [entry for name, slot in platform.engine.models for entry in _entries(name, slot)]
     return [entry for entry in entries if not ready or entry["state"] == READY]
+
+
+def check_order(parameters: Iterable[str]) -> None:
+    """Refuse what an order cannot do; other parameters, such as ``unload_dependents``, change nothing here.
+
+    Args:
+        parameters: their names.
+
+    Raises:
+        MalformedError: if a model is to be loaded otherwise than it was released.
+    """
+    wrong = sorted(name for name in parameters if name == _CONFIG or name.startswith(_FILE))
+    if wrong:
+        message = (
+            f"A model is loaded as it was released; {wrong} cannot be given. Register and promote another version."
+        )
+        raise MalformedError(message)
 
 
 async def load_model(platform: Platform, name: str, actor: str) -> None:

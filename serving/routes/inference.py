@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from serving.answers import JSON, OCTETS, answer
 from serving.inference import Asked, run_inference
-from serving.model_control import index_models, load_model, unload_model
+from serving.model_control import check_order, index_models, load_model, unload_model
 from serving.protocol import HEADER_LENGTH, MAXIMUM_BATCH, describe_model, describe_server, describe_usage, model_config
 from serving.settings import Role
 from serving.versions import program_version
@@ -63,10 +63,11 @@ class IndexBody(BaseModel):
 
 
 class OrderBody(BaseModel):
-    """An order to load or unload a model; the protocol's parameters are read and change nothing.
+    """An order to load or unload a model.
 
     Attributes:
-        parameters: such as ``unload_dependents``; no model here depends on another.
+        parameters: ``unload_dependents`` changes nothing, since no model depends on another; ``config`` and files
+            are refused.
     """
 
     parameters: dict[str, Any] = {}
@@ -114,7 +115,7 @@ async def _index(call: Call) -> Response:
 
 
 async def _load(call: Call) -> Response:
-    await call.optional_json(OrderBody)
+    check_order((await call.optional_json(OrderBody)).parameters)
     assert call.principal is not None  # noqa: S101 - the route needs a role
     await load_model(call.platform, call.path["name"], call.principal.name)
     return answer({})

@@ -9,7 +9,7 @@ from typing import Any
 from serving.access import Headers, Principal
 from serving.errors import NotFoundError
 from serving.inference import DEADLINE, PRIORITY, Asked, answer_request
-from serving.model_control import index_models, load_model, unload_model
+from serving.model_control import check_order, index_models, load_model, unload_model
 from serving.platform import Platform
 from serving.protocol import MAXIMUM_BATCH, describe_model, describe_server, describe_usage, model_config
 from serving.protocol.calls import decode_call, encode_reply
@@ -103,6 +103,7 @@ async def _index(call: RpcCall) -> Mapping[str, Any]:
 
 
 async def _load(call: RpcCall) -> Mapping[str, Any]:
+    check_order(call.request.parameters)
     assert call.principal is not None  # noqa: S101 - the call needs a role
     await load_model(call.platform, call.request.model_name, call.principal.name)
     return {}

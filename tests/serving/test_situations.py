@@ -142,6 +142,17 @@ def test_orders_about_models_that_are_not_there(server: Server):
             client.unload_model("unknown", headers=dict(HEADERS))
 
 
+@pytest.mark.parametrize("override", [{"config": "{}"}, {"files": {"file:1/model.onnx": b"another"}}])
+@pytest.mark.parametrize("module", [triton_http, triton_grpc])
+def test_a_model_is_loaded_as_it_was_released(server: Server, module, override):
+    port = server.port if module is triton_http else server.grpc_port
+    with (
+        module.InferenceServerClient(f"127.0.0.1:{port}") as client,
+        pytest.raises(InferenceServerException, match="as it was released"),
+    ):
+        client.load_model("double", headers=dict(HEADERS), **({"config": "{}"} | override))
+
+
 def test_a_model_out_of_service_says_so_and_harms_no_other(server: Server, client: httpx.Client):
     question = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "INT64", "data": [1, 2, 3, 4]}]}
     try:
