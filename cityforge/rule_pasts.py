@@ -93,6 +93,11 @@ class InboxPast:
         return _replay(self._workspace, self._pack, self._report, rules)
 
 
+def choose_past(workspace: Workspace, pack: Pack, readings: Sequence[Path] | None, report: Report) -> PastSource:
+    """Return files as the past where some are given, else the inbox."""
+    return FilePast(pack, readings) if readings else InboxPast(workspace, pack, report)
+
+
 def _replay(workspace: Workspace, pack: Pack, report: Report, rules: CompiledRules | None) -> RulePast:
     store = workspace.store
     configuration = configure(store, [pack.folder])

@@ -11,7 +11,7 @@ import typer
 from cityforge.commands.rules_backtest import READINGS
 from cityforge.invocation import Invocation
 from cityforge.packs import find_pack
-from cityforge.rule_pasts import FilePast, InboxPast, PastSource, decide_from_ms, judge_past
+from cityforge.rule_pasts import choose_past, decide_from_ms, judge_past
 from contracts import DataError, format_utc, load_pack, parse_utc, to_ms
 from early_warning.scoring import ScoringPlan
 from operations.rule_audits import AuditCase, draw_audits
@@ -48,7 +48,7 @@ def audit(
         def report(doing: str, done: float) -> None:
             progress.update(task, description=doing, completed=round(100 * done))
 
-        source: PastSource = FilePast(loaded, readings) if readings else InboxPast(workspace, loaded, report)
+        source = choose_past(workspace, loaded, readings, report)
         known = source.find()
         begin = decide_from_ms(known.policy, None if since is None else to_ms(parse_utc(since)))
         judged = judge_past(known, None, ScoringPlan(begin))

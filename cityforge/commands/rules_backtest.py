@@ -11,11 +11,9 @@ import typer
 from cityforge.invocation import Invocation
 from cityforge.packs import find_pack
 from cityforge.rule_pasts import (
-    FilePast,
-    InboxPast,
-    PastSource,
     as_document,
     changes_table,
+    choose_past,
     decide_from_ms,
     figures_table,
     judge_past,
@@ -69,7 +67,7 @@ def backtest(
         def report(doing: str, share: float) -> None:
             progress.update(task, description=doing, completed=round(100 * share))
 
-        source: PastSource = FilePast(loaded, readings) if readings else InboxPast(workspace, loaded, report)
+        source = choose_past(workspace, loaded, readings, report)
         known = source.find()
         if keep is not None:
             write_past(known.past, keep)

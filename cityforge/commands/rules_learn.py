@@ -16,11 +16,10 @@ from cityforge.invocation import Invocation
 from cityforge.packs import copy_pack, find_pack
 from cityforge.rule_files import read_text, write_text
 from cityforge.rule_pasts import (
-    FilePast,
-    InboxPast,
     PastSource,
     RulePast,
     changes_table,
+    choose_past,
     decide_from_ms,
     judge_past,
     load_pack_ruleset,
@@ -65,7 +64,7 @@ def learn(
         def report(doing: str, done: float) -> None:
             progress.update(task, description=doing, completed=round(100 * done))
 
-        source: PastSource = FilePast(loaded, readings) if readings else InboxPast(workspace, loaded, report)
+        source = choose_past(workspace, loaded, readings, report)
         known = source.find()
         begin = None if since is None else to_ms(parse_utc(since))
         judged = [case for path in audits or () for case in read_audits(path, known.rules)]

@@ -11,7 +11,7 @@ from rich.table import Table
 from cityforge.commands.rules_backtest import EVENTS, READINGS
 from cityforge.invocation import Invocation
 from cityforge.packs import find_pack
-from cityforge.rule_pasts import FilePast, InboxPast, PastSource, decide_from_ms
+from cityforge.rule_pasts import choose_past, decide_from_ms
 from cityforge.rule_versions import Trial, register_rules
 from contracts import load_pack
 from early_warning.scoring import ScoringPlan
@@ -45,7 +45,7 @@ def register(
 
         trial = None
         if events is not None:
-            source: PastSource = FilePast(loaded, readings) if readings else InboxPast(workspace, loaded, report)
+            source = choose_past(workspace, loaded, readings, report)
             known = source.find()
             plan = ScoringPlan(decide_from_ms(known.policy, None))
             trial = Trial(source, read_events(events, known.rules), plan)
