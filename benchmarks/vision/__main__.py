@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -51,7 +52,7 @@ def measure(options: Options, parts: list[str]) -> Figures:
     """Run parts in order and return all figures; keys of the other parts are null."""
     figures: Figures = {key: None for part in PARTS.values() for key in part.keys}
     for name in parts:
-        say(f"== {name}")
+        say(f"== {name} (load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors)")
         figures |= PARTS[name].measure(replace(options, before=dict(figures)))
     return figures
 
