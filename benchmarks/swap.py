@@ -31,8 +31,6 @@ from .serving.arrivals import Arrivals, start_arrivals
 from .serving.graphs import small_forecaster
 from .serving.servers import MODEL, Server, free_port, ours, promote
 
-REFRESH_S = 0.02
-"""How often the server looks at the ledger here; by default it looks once a second, which a rollback then waits for."""
 _PATIENCE_S = 30.0
 
 
@@ -46,15 +44,15 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
-        server = ours(folder, small_forecaster(), port, refresh_s=REFRESH_S)
-        with server.running(port, folder / "ours.log") as process, _Swapper(folder, port) as swapper:
+        server = ours(folder, small_forecaster(), port)
+        with server.running(port, folder / "ours.log") as process, Swapper(folder, port) as swapper:
             found = _measure_load(server, port, swapper, arguments.requests, arguments.rate)
             found["rollback_ms"] = round(statistics.median(swapper.roll_back() for _ in range(9)), 1)
             found |= _measure_memory(psutil.Process(process.pid), swapper, arguments.swaps)
     print(json.dumps(found))
 
 
-class _Swapper:
+class Swapper:
     """Promotes versions in the server's own store and waits until they answer."""
 
     def __init__(self, folder: Path, port: int) -> None:
@@ -64,7 +62,7 @@ class _Swapper:
         self._version = 1
         self._released: dict[int, ReleaseManifest] = {}
 
-    def __enter__(self) -> _Swapper:
+    def __enter__(self) -> Swapper:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -102,7 +100,7 @@ class _Swapper:
         return int(next(each["champion"] for each in models if each["name"] == MODEL))
 
 
-def _measure_load(server: Server, port: int, swapper: _Swapper, requests: int, rate: float) -> dict[str, Any]:
+def _measure_load(server: Server, port: int, swapper: Swapper, requests: int, rate: float) -> dict[str, Any]:
     seconds = requests / rate
     running = start_arrivals(port, server.request, per_s=rate, seconds=seconds)
     started, swaps = time.perf_counter(), []
@@ -132,7 +130,7 @@ def _part(found: Arrivals, swaps: list[tuple[float, float]]) -> tuple[list[float
     return inside, outside
 
 
-def _measure_memory(process: psutil.Process, swapper: _Swapper, swaps: int) -> dict[str, Any]:
+def _measure_memory(process: psutil.Process, swapper: Swapper, swaps: int) -> dict[str, Any]:
     warm = max(1, swaps // 10)
     sizes = []
     for _ in range(swaps):

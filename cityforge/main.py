@@ -60,6 +60,9 @@ COMMANDS: dict[str, Entry] = {
     "show": Entry("Show one model: versions, gates, lineage, ledger.", "cityforge.commands.show:show", panel=_MODELS),
     "promote": Entry("Make a version the champion.", "cityforge.commands.promote:promote", panel=_MODELS),
     "rollback": Entry("Put the champion before back.", "cityforge.commands.rollback:rollback", panel=_MODELS),
+    "reconcile": Entry(
+        "Put MLflow's aliases back to what the ledger says.", "cityforge.commands.reconcile:reconcile", panel=_MODELS
+    ),
     "assign": Entry("Say which champion forecasts which signs.", "cityforge.commands.assign:assign", panel=_MODELS),
     "forecast": Entry(
         "Forecast every sign, or a file of any size.", "cityforge.commands.forecast:forecast", panel=_RUN

@@ -60,6 +60,7 @@ class Settings(BaseSettings):
         workers: serving processes.
         inference_log_share: share of inferences that serving keeps for replays; 0 keeps none. Pictures are never kept.
         inference_log_mib: of all of them together; the oldest make room.
+        response_cache_mib: memory for answers to inferences that repeat to the last bit; 0 keeps none.
         url: address of a platform that already runs, for commands that talk to one.
         api_key: the key that commands present to it.
         open_access: answer without keys; only on a loopback address.
@@ -88,6 +89,7 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=256)
     inference_log_share: float = Field(default=0.0, ge=0, le=1)
     inference_log_mib: int = Field(default=1024, ge=1)
+    response_cache_mib: int = Field(default=0, ge=0, le=65_536)
     url: str | None = None
     api_key: SecretStr | None = None
     open_access: bool = False

@@ -147,6 +147,7 @@ class Platform:
             "tls": None if settings.serving_tls is None else settings.serving_tls.model_dump(mode="json"),
             "workers": settings.workers,
             "inference_log": _inference_log(settings),
+            "response_cache_mib": settings.response_cache_mib,
             "store_url": settings.store_address,
             "releases_url": settings.releases_address,
             "open_access": settings.open_access,

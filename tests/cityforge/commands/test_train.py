@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from cityforge.packs import SCENARIOS
 from serving.engine import open_release
@@ -75,6 +76,14 @@ def test_a_version_is_trained_promoted_replaced_and_rolled_back(cityforge: Comma
 
     back = cityforge("rollback", NAME, "--reason", "a trial", "--json")
     assert (back.data["entry"]["action"], back.data["entry"]["manifest"]["version"]) == ("rollback", 1)
+
+    assert cityforge("reconcile", "--json").data["drifts"] == []
+    tracking = MlflowClient(f"sqlite:///{recipe.parents[2] / '.cityforge' / 'mlflow.db'}")
+    tracking.set_registered_model_alias(NAME, "champion", "2")
+    moved = cityforge("reconcile", "--json")
+    assert moved.code == 3
+    assert [(one["expected"], one["found"], one["repaired"]) for one in moved.data["drifts"]] == [(1, 2, True)]
+    assert int(tracking.get_model_version_by_alias(NAME, "champion").version) == 1
 
     card = cityforge("show", NAME, "--json").data
     assert {one["version"]: one["status"] for one in card["versions"]} == {1: "champion", 2: "candidate"}
