@@ -11,7 +11,7 @@ from serving import Role
 from .city import populated
 from .running import KEYS, free_port, run_server, settings_of
 
-EXAMPLES = "8"
+EXAMPLES = "5"
 UNLOAD = "post_v2_repository_models_name_unload"
 COMMAND = (
     *(sys.executable, "-m", "schemathesis.cli", "run", "--checks", "not_a_server_error", "--continue-on-failure"),
