@@ -21,7 +21,7 @@ from contracts import ForecastSpec, ModelError
 
 from .forecaster import Batch, Batches, ClosedFormForecaster, Options
 from .residuals import ResidualQuantiles
-from .scaling import fill_gaps, window_mean, window_scale
+from .scaling import fill_if_any, window_mean, window_scale
 
 NUMBER = "sign_number"
 """Static covariate that says which sign a window is of, counted from 0."""
@@ -136,10 +136,7 @@ class Autoregression(ClosedFormForecaster):
         return (filled - mean) / scale, mean, scale
 
     def _fill(self, context: Tensor) -> Tensor:
-        # While fitting, windows without a gap skip the fills, which cost more than all the rest.
-        if not (self.training and not bool(torch.isnan(context).any())):
-            context = fill_gaps(context, self.settings.season)
-        return context[:, -self.settings.look_back :]
+        return fill_if_any(context, self.settings.season, fitting=self.training)[:, -self.settings.look_back :]
 
     @staticmethod
     def _least(filled: Tensor) -> Tensor:

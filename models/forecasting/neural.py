@@ -19,7 +19,7 @@ from .forecaster import Batch, Batches, GradientForecaster, Options
 from .harmonics import DailyProfile
 from .losses import LossUnit, loss_unit, pinball_loss
 from .priors import seasonal_prior
-from .scaling import fill_gaps, mask_outliers, window_mean, window_scale
+from .scaling import fill_if_any, mask_outliers, window_mean, window_scale
 
 _LEAST_LOG_SHARE = 1e-3
 _LEAST_LOG_SCALE = 1e-2
@@ -85,10 +85,7 @@ class Normaliser(nn.Module):
 
     def _fill(self, context: Tensor) -> Tensor:
         guarded = context if self.guard is None else mask_outliers(context, self.guard)
-        # While fitting, windows without a gap skip the fills, which cost as much as the network itself.
-        if self.training and not bool(torch.isnan(guarded).any()):
-            return guarded
-        return fill_gaps(guarded, self.season)
+        return fill_if_any(guarded, self.season, fitting=self.training)
 
     def restore(self, values: Tensor, mean: Tensor, unit: Tensor) -> Tensor:
         """Return values ``(batch, horizon, quantile)`` in raw units."""

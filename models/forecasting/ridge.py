@@ -24,7 +24,7 @@ from .harmonics import HourHarmonics
 from .moments import Moments
 from .priors import seasonal_prior
 from .residuals import ResidualQuantiles
-from .scaling import fill_gaps, mask_outliers, window_mean, window_scale
+from .scaling import fill_if_any, mask_outliers, window_mean, window_scale
 
 
 class Criterion(StrEnum):
@@ -123,7 +123,7 @@ class Ridge(ClosedFormForecaster):
     def _read(self, context: Tensor, calendar: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return predictors ``(batch, time + covariate)``, mean and unit of each window, both ``(batch, 1)``."""
         guarded = context if self.settings.guard is None else mask_outliers(context, self.settings.guard)
-        filled = fill_gaps(guarded, self.settings.season)
+        filled = fill_if_any(guarded, self.settings.season, fitting=self.training)
         mean = window_mean(filled)
         scale = window_scale(filled) if self.settings.scaled else torch.ones_like(mean)
         return torch.cat([(filled - mean) / scale, self.harmonics(context, calendar)], 1), mean, scale

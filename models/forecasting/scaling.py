@@ -81,6 +81,19 @@ def fill_gaps(context: Tensor, season: int | None = None) -> Tensor:
     return torch.where(torch.isnan(context), filled, context)
 
 
+def fill_if_any(context: Tensor, season: int | None, *, fitting: bool) -> Tensor:
+    """Fill gaps; while fitting, batches without a gap skip the fills, which cost as much as a small network itself.
+
+    Args:
+        context: shape ``(batch, time)``, NaN where missing.
+        season: see :func:`fill_gaps`.
+        fitting: whether this may depend on the data; an exported graph always fills.
+    """
+    if fitting and not bool(torch.isnan(context).any()):
+        return context
+    return fill_gaps(context, season)
+
+
 def _fill_from_past(context: Tensor, season: int) -> Tensor:
     shift = season
     while shift < context.shape[1]:
