@@ -22,8 +22,8 @@ from .ruleset import Rule, RuleSet
 from .thresholds import read_thresholds
 
 MAXIMUM_FILES = 2000
-MAXIMUM_FOLDER_BYTES = 8 * 1024 * 1024
-"""Of all rule files together: a risk needs three KiB."""
+MAXIMUM_FOLDER_BYTES = 2 * 1024 * 1024
+"""Of all rule files together: a risk needs three KiB, and the slowest text takes eleven seconds a MiB to refuse."""
 _Words = TypeVar("_Words", bound=BaseModel)
 _UNION_PARTS = {"str", "float", "int", "bool"}
 
