@@ -73,8 +73,8 @@ def fill_gaps(context: Tensor, season: int | None = None) -> Tensor:
     """
     if season is not None:
         context = _fill_from_past(context, season)
-    forward, steps_back = _carry(context)
-    backward, steps_ahead = (tensor.flip(1) for tensor in _carry(context.flip(1)))
+    forward, steps_back = _nearest(context, ahead=False)
+    backward, steps_ahead = _nearest(context, ahead=True)
     line = (forward * steps_ahead + backward * steps_back) / (steps_back + steps_ahead).clamp(min=1)
     ends = torch.where(torch.isnan(forward), backward, forward)
     filled = torch.where(torch.isnan(line), ends, line)
@@ -102,17 +102,23 @@ def _fill_from_past(context: Tensor, season: int) -> Tensor:
     return context
 
 
-def _carry(context: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the last known reading at each step and how many steps ago it was."""
-    steps = torch.zeros_like(context)
+def _nearest(context: Tensor, *, ahead: bool) -> tuple[Tensor, Tensor]:
+    """Return the nearest reading on one side of each step, itself included, and how many steps away it is.
+
+    Positions travel, not readings: a maximum for each doubling is all that the graph does. NaN where there is none.
+    """
+    time = context.shape[1]
+    steps = torch.arange(time, dtype=context.dtype)
+    count = time - 1 - steps if ahead else steps  # grows away from the side that is looked at
+    found = torch.where(torch.isnan(context), -1.0, count)
     shift = 1
-    while shift < context.shape[1]:
-        gap = torch.isnan(context)
-        earlier = _delay(context, shift, torch.nan)
-        steps = torch.where(gap, _delay(steps, shift, 0.0) + shift, steps)
-        context = torch.where(gap, earlier, context)
+    while shift < time:
+        none = torch.full_like(found[:, :shift], -1.0)
+        moved = [found[:, shift:], none] if ahead else [none, found[:, :-shift]]
+        found = torch.maximum(found, torch.cat(moved, 1))
         shift *= 2
-    return context, steps
+    place = (time - 1 - found if ahead else found).clamp(0, time - 1).to(torch.int64)
+    return torch.where(found < 0, torch.nan, context.gather(1, place)), count - found
 
 
 def _delay(values: Tensor, steps: int, fill: float) -> Tensor:
