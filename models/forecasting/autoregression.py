@@ -27,6 +27,8 @@ NUMBER = "sign_number"
 """Static covariate that says which sign a window is of, counted from 0."""
 _HELD = 0.3
 """Share of the mean error below which errors are weighed alike: no reading may claim all the weight."""
+_WINDOWS_PER_LAG = 2
+"""A sign with fewer windows than so many for each coefficient takes what all share: its own would fit by chance."""
 _LEAST = 1e-6
 _LEAST_LOG_SHARE = 1e-3
 
@@ -193,21 +195,21 @@ class Autoregression(ClosedFormForecaster):
             weights.index_add_(0, rows, share)
             errors.index_add_(0, rows, miss)
             windows.index_add_(0, rows, torch.ones_like(share))
-        self._solve(gram, cross, weights)
         # What all share stands for signs without a window as well.
         total = errors[:-1].sum() + errors[-1], windows[:-1].sum() + windows[-1]
         errors[-1], windows[-1] = total
         if not float(windows[-1]):
             message = "No window has a first target to fit on. Widen the train window."
             raise ModelError(message)
-        return torch.where(windows > 0, errors / windows.clamp(min=1), errors[-1] / windows[-1])
+        enough = windows >= _WINDOWS_PER_LAG * lags
+        self._solve(gram, cross, weights, enough)
+        return torch.where(enough, errors / windows.clamp(min=1), errors[-1] / windows[-1])
 
-    def _solve(self, gram: Tensor, cross: Tensor, weights: Tensor) -> None:
+    def _solve(self, gram: Tensor, cross: Tensor, weights: Tensor, enough: Tensor) -> None:
         gram[-1], cross[-1], weights[-1] = gram.sum(0), cross.sum(0), weights.sum()
-        seen = weights > 0
         ridge = self.settings.penalty * weights.clamp(min=_LEAST)[:, None, None] * torch.eye(gram.shape[1])
         solved = self.prior + torch.linalg.solve(gram + ridge, cross)
-        self.weight.copy_(torch.where(seen[:, None], solved, solved[-1]))
+        self.weight.copy_(torch.where(enough[:, None], solved, solved[-1]))
 
     def _regress(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Return predictors ``(window, lag)``, what the prior leaves of the next reading ``(window,)``, and rows."""
