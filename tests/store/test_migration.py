@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from contracts import SchemaError, StoreError
-from store import Store, migration
+from store import RuntimeCommit, Store, migration
 from store.migration import VERSION_TABLE
 from store.schema import metadata
 
@@ -97,6 +97,23 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(
         assert [item.value for item in again.inbox.read(0, 10)] == [1.5]
         with again._database.read() as connection:
             assert "colour" not in {column["name"] for column in inspect(connection).get_columns("sign")}
+
+
+def test_what_the_engine_remembered_under_one_key_is_carried_over_to_two(store: Store, url: str) -> None:
+    judged = {"pending": [[7, "rows", True]], "scores": "s", "judged": [1, 2, 3], "sums": [0.5, 2.0], "past_sums": ["a"]}
+    old = judged | {"history": {"from": 9}, "late": [[4, 1.5]], "times": [10, 20, None, 30]}
+    held = store.leases.acquire("main", "runtime", 60, 0)
+    store.runtime.commit(held, RuntimeCommit(offset=0, state={"sign/a/b%": old, "signs": {"kept": 1}, "clock": {"ms": 5}}))
+    with store._database.write() as connection:
+        connection.execute(text("UPDATE cityforge_schema SET version_num = '0001'"))
+    store.close()
+    with Store.open(url) as later:
+        assert later.runtime.load("main").state == {
+            "clock": {"ms": 5},
+            "signs": {"kept": 1},
+            "heard/a/b%": {"history": {"from": 9}, "late": [[4, 1.5]], "heard_ms": 10},
+            "judged/a/b%": judged | {"times": [20, None, 30]},
+        }
 
 
 def test_history_has_one_line_and_no_way_down() -> None:
