@@ -1,8 +1,8 @@
 """The batcher: one model's queue. It never waits when the model is idle, and refuses what it could not answer in time.
 
 Requests run in the order of their class, then of their deadline. What queues up while the model is busy runs together;
-a request that fails in company runs alone, so that one bad row fails alone. A request whose caller has gone or whose
-deadline has passed is dropped before it costs anything.
+a request that fails in company runs alone, so that one bad row fails alone. A request whose caller has gone, or that
+could not be answered before its deadline any more, is dropped before it costs anything.
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ class _Waiting:
     rows: int = field(compare=False)
     feeds: Feeds = field(compare=False)
     answer: asyncio.Future[Outputs] = field(compare=False)
+    queued: bool = field(compare=False)
+    """Whether others ran or waited when it came. One that came alone is always tried: estimates mend by runs alone."""
 
 
 class Batcher:
@@ -112,7 +114,7 @@ class Batcher:
 
         Raises:
             OverloadedError: if it could not be answered before its deadline, or too many wait.
-            DeadlineError: if its deadline passed while it waited.
+            DeadlineError: if its deadline passed while it waited, or came nearer than a run takes.
             ModelError: if the graph fails on it.
         """
         self._admit(rows, priority, deadline)
@@ -137,7 +139,8 @@ class Batcher:
 
     def _enqueue(self, feeds: Feeds, rows: int, priority: Priority, deadline: float) -> asyncio.Future[Outputs]:
         answer: asyncio.Future[Outputs] = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(priority, deadline, next(self._numbers), time.monotonic(), rows, feeds, answer)
+        queued = bool(self._queue) or self._free < self._slots
+        waiting = _Waiting(priority, deadline, next(self._numbers), time.monotonic(), rows, feeds, answer, queued)
         heapq.heappush(self._queue, waiting)
         self._queued_rows += rows
         self._dispatch()
@@ -154,9 +157,11 @@ class Batcher:
         return len(self._queue)
 
     def expected_wait_s(self, rows: int = 0, priority: Priority = Priority.BULK) -> float:
-        """Return the seconds until a request of so many rows would be answered."""
+        """Return the seconds until a request of so many rows would be answered: what is ahead of it, and its own run."""
         ahead = self._queued_rows if priority is Priority.BULK else self._rows_ahead_of(priority)
-        return (ahead + self._running_rows + rows) * self._row_s / self._slots
+        start_s = (ahead + self._running_rows) * self._row_s / self._slots
+        company_s = min(ahead * self._row_s, BATCH_BUDGET_S)
+        return start_s + max(rows * self._row_s, company_s)
 
     def _rows_ahead_of(self, priority: Priority) -> int:
         return sum(waiting.rows for waiting in self._queue if waiting.priority <= priority)
@@ -185,14 +190,15 @@ class Batcher:
         now = time.monotonic()
         while self._queue:
             first = self._queue[0]
-            if not first.answer.done() and first.deadline > now and batch and not self._fits(batch[0], first, rows):
+            lost = first.deadline <= now + (first.rows * self._row_s if first.queued else 0)
+            if not first.answer.done() and not lost and batch and not self._fits(batch, first, rows, now):
                 break
             heapq.heappop(self._queue)
             self._queued_rows -= first.rows
             if first.answer.done():
                 continue
-            if first.deadline <= now:
-                message = f"The deadline passed while the request waited for {self._model.name!r}."
+            if lost:
+                message = f"The deadline passed or came too near while the request waited for {self._model.name!r}."
                 first.answer.set_exception(DeadlineError(message))
                 continue
             self._model.usage.queued.add(now - first.since)
@@ -200,10 +206,12 @@ class Batcher:
             rows += first.rows
         return batch
 
-    def _fits(self, first: _Waiting, other: _Waiting, rows: int) -> bool:
+    def _fits(self, batch: Sequence[_Waiting], other: _Waiting, rows: int, now: float) -> bool:
+        """Return whether a request may join: the run stays short, and makes nobody in it late."""
         together = rows + other.rows
-        small = together <= MAXIMUM_ROWS and together * self._row_s <= BATCH_BUDGET_S
-        return self._mixes and small and _same_shapes(first.feeds, other.feeds)
+        budget_s = min(BATCH_BUDGET_S, min(each.deadline for each in (*batch, other)) - now)
+        small = together <= MAXIMUM_ROWS and together * self._row_s <= budget_s
+        return self._mixes and small and _same_shapes(batch[0].feeds, other.feeds)
 
     async def _run(self, batch: Sequence[_Waiting]) -> None:
         try:

@@ -162,6 +162,39 @@ def test_work_whose_caller_has_gone_or_whose_deadline_passed_is_not_done(held: H
     asyncio.run(scenario())
 
 
+def test_what_could_only_be_late_is_not_run(held: Held):
+    async def scenario() -> None:
+        model = served(*doubler(DType.INT64), run_s=0.2)
+        queue = Batcher(model, held.pool, 1)
+        first, late = await start(
+            queue.submit(row(0), 1, Priority.BULK, soon()), queue.submit(row(1), 1, Priority.BULK, soon(0.5))
+        )
+        await asyncio.sleep(0.35)
+        held.release()
+        await first
+        with pytest.raises(DeadlineError, match="came too near"):
+            await late
+        assert model.runs == [[0]]
+
+    asyncio.run(scenario())
+
+
+def test_company_makes_nobody_late(held: Held, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(batching, "BATCH_BUDGET_S", 100)
+
+    async def scenario() -> None:
+        model = served(*doubler(DType.INT64), run_s=1)
+        queue = Batcher(model, held.pool, 1)
+        waiting = [queue.submit(row(0), 1, Priority.BULK, soon()), queue.submit(row(1), 1, Priority.BULK, soon(5))]
+        tasks = await start(*waiting, *(queue.submit(row(k), 1, Priority.BULK, soon()) for k in range(2, 10)))
+        held.release()
+        await asyncio.gather(*tasks)
+        assert model.runs[1][0] == 1
+        assert len(model.runs[1]) <= 5
+
+    asyncio.run(scenario())
+
+
 def test_requests_that_cannot_share_a_run_do_not(held: Held):
     async def scenario() -> None:
         content, declared = doubler(DType.INT64)
