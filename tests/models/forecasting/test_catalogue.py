@@ -56,7 +56,7 @@ def test_a_wrong_plug_in_says_which(plug_in: list[str], name: str, told: str) ->
 
 
 def test_an_unknown_family_lists_those_there_are() -> None:
-    with pytest.raises(ConfigurationError, match=r"Choose one of: dlinear, ensemble, .*nhits, nlinear"):
+    with pytest.raises(ConfigurationError, match=r"Choose one of: autoregression, dlinear, .*nhits, nlinear"):
         build_forecaster("prophet", SPEC)
 
 
