@@ -157,7 +157,7 @@ class Batcher:
         return len(self._queue)
 
     def expected_wait_s(self, rows: int = 0, priority: Priority = Priority.BULK) -> float:
-        """Return the seconds until a request of so many rows would be answered: what is ahead of it, and its own run."""
+        """Return the seconds until a request of so many rows would be answered: what is ahead, and its own run."""
         ahead = self._queued_rows if priority is Priority.BULK else self._rows_ahead_of(priority)
         start_s = (ahead + self._running_rows) * self._row_s / self._slots
         company_s = min(ahead * self._row_s, BATCH_BUDGET_S)

@@ -100,10 +100,17 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(
 
 
 def test_what_the_engine_remembered_under_one_key_is_carried_over_to_two(store: Store, url: str) -> None:
-    judged = {"pending": [[7, "rows", True]], "scores": "s", "judged": [1, 2, 3], "sums": [0.5, 2.0], "past_sums": ["a"]}
+    judged = {
+        "pending": [[7, "rows", True]],
+        "scores": "s",
+        "judged": [1, 2, 3],
+        "sums": [0.5, 2.0],
+        "past_sums": ["a"],
+    }
     old = judged | {"history": {"from": 9}, "late": [[4, 1.5]], "times": [10, 20, None, 30]}
     held = store.leases.acquire("main", "runtime", 60, 0)
-    store.runtime.commit(held, RuntimeCommit(offset=0, state={"sign/a/b%": old, "signs": {"kept": 1}, "clock": {"ms": 5}}))
+    state = {"sign/a/b%": old, "signs": {"kept": 1}, "clock": {"ms": 5}}
+    store.runtime.commit(held, RuntimeCommit(offset=0, state=state))
     with store._database.write() as connection:
         connection.execute(text("UPDATE cityforge_schema SET version_num = '0001'"))
     store.close()
