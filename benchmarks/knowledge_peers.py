@@ -1,7 +1,7 @@
 """The peers' side of the knowledge benchmark; runs in an environment of their own (`make peers-knowledge`).
 
-Usage: python knowledge_peers.py networks FOLDER CASES | rules FOLDER. It imports nothing of this project; arrays go
-through ``.npz`` files and facts through JSON.
+Usage: python knowledge_peers.py networks FOLDER CASES | clock FOLDER NETWORK | rules FOLDER. It imports nothing of
+this project; arrays go through ``.npz`` files and facts through JSON.
 """
 
 from __future__ import annotations
@@ -39,8 +39,6 @@ _SEED = 20260701
 
 def networks(folder: Path, cases: int) -> None:
     """Infer random evidence sets on pgmpy's example networks with pyAgrum's LazyPropagation."""
-    import pyagrum
-
     spec = find_spec("pgmpy")
     if spec is None or spec.origin is None:
         sys.exit("pgmpy is not installed here")
@@ -49,11 +47,25 @@ def networks(folder: Path, cases: int) -> None:
         plain = folder / f"{name}.bif"
         text = gzip.decompress((source / f"{name}.bif.gz").read_bytes()).decode()
         plain.write_text(_STATES.sub(_plain_states, text), encoding="utf-8")
-        network = pyagrum.loadBN(str(plain))
-        for node in network.nodes():
-            network.cpt(node).normalizeAsCPT()  # the files' rows sum to one within 1e-7 only
+        network = _load(plain)
         count = cases if name in SMALL else _LARGE_CASES
         _dump(folder, name, network, 0 if name == "munin1" else count)
+
+
+def clock(folder: Path, name: str) -> None:
+    """Print the seconds that the cases of a network which :func:`networks` wrote take now."""
+    facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    _, seconds = _infer(_load(folder / f"{name}.bif"), facts["order"], facts["evidence"])
+    print(seconds)
+
+
+def _load(path: Path) -> Any:
+    import pyagrum
+
+    network = pyagrum.loadBN(str(path))
+    for node in network.nodes():
+        network.cpt(node).normalizeAsCPT()  # the files' rows sum to one within 1e-7 only
+    return network
 
 
 def _plain_states(found: re.Match[str]) -> str:
@@ -64,8 +76,6 @@ def _plain_states(found: re.Match[str]) -> str:
 
 
 def _dump(folder: Path, name: str, network: Any, cases: int) -> None:
-    import pyagrum
-
     order = [network.variable(node).name() for node in network.topologicalOrder()]
     arrays: dict[str, np.ndarray] = {}
     parents = {}
@@ -80,19 +90,27 @@ def _dump(folder: Path, name: str, network: Any, cases: int) -> None:
         arrays[f"table:{node}"] = np.moveaxis(values, axes.index(node), -1)
     random = np.random.default_rng(_SEED)
     evidence = [_evidence(network, order, arrays, parents, random) for _ in range(cases)]
+    marginals, _ = _infer(network, order, evidence)
+    arrays |= {f"marginal:{node}": values for node, values in marginals.items()}
+    np.savez(folder / f"{name}.npz", **arrays)
+    facts = {"order": order, "parents": parents, "evidence": evidence}
+    (folder / f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _infer(
+    network: Any, order: list[str], evidence: list[dict[str, list[float]]]
+) -> tuple[dict[str, np.ndarray], float]:
+    import pyagrum
+
     engine = pyagrum.LazyPropagation(network)
-    marginals = {node: np.empty((network.variable(node).domainSize(), cases)) for node in order}
+    marginals = {node: np.empty((network.variable(node).domainSize(), len(evidence))) for node in order}
     started = time.perf_counter()
     for case, given in enumerate(evidence):
         engine.setEvidence(given)
         engine.makeInference()
         for node in order:
             marginals[node][:, case] = engine.posterior(node).toarray()
-    seconds = time.perf_counter() - started
-    arrays |= {f"marginal:{node}": values for node, values in marginals.items()}
-    np.savez(folder / f"{name}.npz", **arrays)
-    facts = {"order": order, "parents": parents, "evidence": evidence, "seconds": seconds}
-    (folder / f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")
+    return marginals, time.perf_counter() - started
 
 
 def _evidence(
@@ -190,5 +208,7 @@ def _clips(task: dict[str, Any]) -> dict[str, Any]:
 if __name__ == "__main__":
     if sys.argv[1] == "networks":
         networks(Path(sys.argv[2]), int(sys.argv[3]))
+    elif sys.argv[1] == "clock":
+        clock(Path(sys.argv[2]), sys.argv[3])
     else:
         rules(Path(sys.argv[2]))

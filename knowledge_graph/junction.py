@@ -29,8 +29,8 @@ from .triangulation import find_cliques
 Array = NDArray[np.float64]
 MAXIMUM_CELLS = 20_000_000
 """Treewidth budget: cells of all cliques together, 160 MB. A rule needs hundreds; the network *barley* 17 million."""
-_BATCH_CELLS = 1 << 17
-"""Cells that one block of a batch may fill in the largest clique; a MiB stays in the cache."""
+_BATCH_CELLS = 1 << 18
+"""Cells that one block of a batch may fill in the largest clique; two MiB stay in the cache."""
 _SMALLEST_BLOCK = 64
 _LARGEST_BLOCK_CELLS = 1 << 22
 _TINY = np.finfo(np.float64).tiny
